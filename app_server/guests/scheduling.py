@@ -33,8 +33,8 @@ def schedule_task(
 ) -> None:
     """Run the callback at a time, in a period or by a cron expression, in one of the server's processes.
 
-    A task that is there keeps its name: cancel it first. ValueError or TypeError for times that make no sense, TypeError
-    for what cannot be called, RuntimeError for a callback that ends with its session.
+    A task that is there keeps its name: cancel it first. ValueError or TypeError for times that make no sense,
+    TypeError for what cannot be called, RuntimeError for a callback that ends with its session.
     """
     if not callable(callback):
         raise TypeError(f"task {name!r} needs a function, not {callback!r}")

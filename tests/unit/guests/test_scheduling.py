@@ -185,7 +185,7 @@ async def test_object_with_an_async_call_runs_in_the_loop(running: list[Callable
     ("callback", "times", "message"),
     [
         (5, {"period": "1h"}, "task 'wrong' needs a function, not 5"),
-        (report, {"at": "tomorrow"}, "at must be a datetime, datetimes one after another, or a function, not 'tomorrow'"),
+        (report, {"at": "noon"}, "at must be a datetime, datetimes one after another, or a function, not 'noon'"),
         (report, {"period": 5}, "the period 5 is none such as 30s, 5m, 1h, 1d or 1w"),
         (report, {"period": "99999999999w"}, "the period '99999999999w' is none such as 30s, 5m, 1h, 1d or 1w"),
     ],
