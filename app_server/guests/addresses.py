@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from app_server.protocol.paths import above
-
-_PAGE_SUFFIXES = ("/ws", "/autoload.js")
+from app_server.protocol.paths import above, page_path
 
 
 def place_of(context: Any) -> tuple[str, str]:
@@ -19,10 +17,8 @@ def place_of(context: Any) -> tuple[str, str]:
     request = context.request
     if request is None:
         return "/", ""
-    route = request.app_path or context.server_context.application_context.url
-    path = request.path
-    for suffix in _PAGE_SUFFIXES:
-        path = path.removesuffix(suffix)
+    route = route_of(context)
+    path = page_path(request.path, route)
     found = above(path, route)
     prefix = path.rstrip("/") if found is None else found
     rel_path = "/".join([".."] * path.removeprefix(prefix).lstrip("/").count("/"))
@@ -34,12 +30,15 @@ def place_of(context: Any) -> tuple[str, str]:
     return f"{prefix}/", rel_path
 
 
-def location_of(request: Any) -> dict[str, str]:
-    """The page's address in the parts that `pn.state.location` has, named as in the browser."""
+def route_of(context: Any) -> str:
+    """The route of a session's page: that of its application, with values in place of placeholders."""
+    return str(context.request.app_path or context.server_context.application_context.url)
+
+
+def location_of(request: Any, route: str | None = None) -> dict[str, str]:
+    """The page's address in the parts that `pn.state.location` has, named as in the browser; its route, if known."""
     parts = urlsplit(f"{request.protocol}://{request.host}{request.uri}")
-    path = parts.path
-    for suffix in _PAGE_SUFFIXES:
-        path = path.removesuffix(suffix)
+    path = page_path(parts.path, route)
     search = f"?{parts.query}" if parts.query else ""
     try:
         port = str(parts.port or "")

@@ -23,7 +23,7 @@ from app_server.document.callbacks import DocumentEvent
 from app_server.document.holds import without_repetition
 from app_server.document.served import ServedDocument
 from app_server.errors import ApplicationError, OperatorError
-from app_server.guests.addresses import location_of
+from app_server.guests.addresses import location_of, route_of
 from app_server.guests.scheduling import cancel_task, schedule_task
 from app_server.guests.threads import report_failure
 
@@ -71,7 +71,7 @@ def teach() -> None:
     type(state).block_expiration = lambda self: _unless_alone(partial(panel_block, self), _block_expiration)
     type(state).schedule_task = staticmethod(schedule_task)
     type(state).cancel_task = staticmethod(cancel_task)
-    type(state)._handle_future_exception = report_failure
+    type(state)._handle_future_exception = lambda self, future, doc=None: report_failure(self, future, doc)
     type(state).unblock_expiration = lambda self: _unless_alone(partial(panel_unblock, self), _unblock_expiration)
 
 
@@ -127,8 +127,10 @@ def _leave_document(view: Any, session_context: Any) -> None:
 def _location_from_request(cls: Any, request: Any) -> Any:
     location = cls()
     if request is not None:
+        context = getattr(state.curdoc, "session_context", None)
+        route = route_of(context) if context is not None and context.request is request else None
         with panel.util.edit_readonly(location):
-            location.param.update(location_of(request))
+            location.param.update(location_of(request, route))
     return location
 
 

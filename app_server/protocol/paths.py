@@ -106,6 +106,16 @@ def unescaped(route: str) -> str:
     return "/".join(segments(route) or ()).encode("utf-8", "surrogateescape").decode("utf-8", "replace") or "/"
 
 
+def page_path(path: str, route: str | None) -> str:
+    """The path of a page of this route, from the path at which its socket or its script was asked for, or from its own.
+
+    A page's own name may be `ws`, as in `/users/ws` of `/users/{name}`.
+    """
+    if route not in (None, "", "/") and above(path, route) is not None:
+        return path
+    return path.removesuffix("/ws").removesuffix("/autoload.js")
+
+
 def above(path: str, route: str) -> str | None:
     """The part before the route at the end of this path, in any spelling; None if the path ends differently.
 

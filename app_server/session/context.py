@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit, urlunsplit
 
 from app_server.document.served import ServedDocument
 from app_server.errors import ApplicationError
+from app_server.protocol.paths import page_path
 from app_server.security.visible_request import VisibleRequest
 
 log = logging.getLogger(__name__)
@@ -186,7 +187,7 @@ class SessionContext:
             )
         name = self._bookmarks.make(self, ttl, anyone=anyone)
         parts = urlsplit(self._request.full_url())
-        path = parts.path.removesuffix("/ws").removesuffix("/autoload.js")
+        path = page_path(parts.path, self._request.app_path)
         query = [(key, value) for key, value in parse_qsl(parts.query) if not key.startswith("bokeh-")]
         return urlunsplit(parts._replace(path=path, query=urlencode([*query, (VIEW, name)])))
 

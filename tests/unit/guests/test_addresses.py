@@ -25,6 +25,9 @@ def document() -> ServedDocument:
         ("/prefix/", "/", ("/prefix/", "")),
         ("/deep/down/app/ws", "/app", ("/deep/down/", "")),
         ("/_i/one/prefix/a/b", "/a/b", ("/_i/one/prefix/", "..")),
+        ("/prefix/users/ws", "/users/ws", ("/prefix/", "..")),
+        ("/users/ws/ws", "/users/ws", ("/", "..")),
+        ("/users/autoload.js/", "/users/autoload.js", ("/", "../..")),
         (
             "/app/autoload.js?bokeh-absolute-url=https://host/base/app&bokeh-autoload-element=x",
             "/app",
@@ -49,6 +52,11 @@ def test_location_is_the_pages_although_the_socket_asked() -> None:
         "search": "?a=1&b=%20",
         "href": "http://localhost:5006/app?a=1&b=%20",
     }
+
+
+@pytest.mark.parametrize("asked", ["/users/ws", "/users/ws/ws", "/users/ws/autoload.js"])
+def test_location_of_a_page_whose_name_is_the_sockets(asked: str) -> None:
+    assert location_of(request(asked), "/users/ws")["pathname"] == "/users/ws"
 
 
 def test_location_of_an_ipv6_address_is_found() -> None:

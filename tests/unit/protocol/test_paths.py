@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app_server.protocol.paths import above, canonical_route, names_in, segment_route, segments, unescaped
+from app_server.protocol.paths import above, canonical_route, names_in, page_path, segment_route, segments, unescaped
 
 NAMES = st.text(min_size=1, max_size=12).filter(
     lambda name: name not in (".", "..") and "/" not in name and "\0" not in name and name.isprintable()
@@ -142,3 +142,11 @@ def test_route_is_read_by_people(route: str, text: str) -> None:
 ])  # fmt: skip
 def test_path_above_a_route_of_several_segments(path: str, route: str, expected: str | None) -> None:
     assert above(path, route) == expected
+
+
+@pytest.mark.parametrize(("path", "route", "expected"), [
+    ("/tools/a/ws", "/a", "/tools/a"), ("/a/autoload.js", "/a", "/a"), ("/a", "/a", "/a"), ("/tools/ws", "/", "/tools"),
+    ("/u/ws", "/u/ws", "/u/ws"), ("/u/ws/ws", "/u/ws", "/u/ws"), ("/u/ws/", "/u/ws", "/u/ws/"), ("/a/ws", None, "/a"),
+])  # fmt: skip
+def test_path_of_the_page_of_a_socket(path: str, route: str | None, expected: str) -> None:
+    assert page_path(path, route) == expected
