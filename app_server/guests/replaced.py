@@ -71,7 +71,7 @@ def teach() -> None:
     type(state).block_expiration = lambda self: _unless_alone(partial(panel_block, self), _block_expiration)
     type(state).schedule_task = staticmethod(schedule_task)
     type(state).cancel_task = staticmethod(cancel_task)
-    type(state)._handle_future_exception = lambda self, future, doc=None: report_failure(self, future, doc)
+    type(state)._handle_future_exception = report_failure
     type(state).unblock_expiration = lambda self: _unless_alone(partial(panel_unblock, self), _unblock_expiration)
 
 
