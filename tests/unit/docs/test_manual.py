@@ -165,7 +165,7 @@ def test_flags_are_those_of_the_settings(page: Path) -> None:
         known |= _FLAGS_OF_PANEL
     quoted = re.findall(r"`([^`\n]+)`", prose(page))
     # `python examples/embedding/host_page.py --help` and the like are another program's business.
-    theirs = re.compile(r"(python|pip|uv|git|docker|gunicorn|uvicorn|ansible-playbook|kubectl)\b")
+    theirs = re.compile(r"(python|pip|uv|git|docker|granian|gunicorn|hypercorn|uvicorn|ansible-playbook|kubectl)\b")
     ours = [text for text in quoted if not theirs.match(text)]
     named = [flag for text in ours for flag in _FLAG.findall(text)]
     assert sorted(set(named) - known) == []
