@@ -5,11 +5,16 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from app_server.jobs.errors import JobError
 
 _HINT_ASYNC = "Pass a plain function; asynchronous work can run in a callback: curdoc().add_next_tick_callback"
+
+OWN_KEYWORDS: Final = frozenset(
+    {"on_progress", "on_result", "on_error", "on_cancel", "where", "name", "keep_s", "timeout_s", "document"}
+)
+"""What `submit` takes by its name, and does not pass on to the function."""
 
 
 def label_of(function: Any) -> str:
@@ -57,4 +62,9 @@ def check(function: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> No
     try:
         signature.bind(*args, **kwargs)
     except TypeError as error:
-        raise JobError(f"cannot be called so: {error}", where=label) from None
+        raise JobError(f"cannot be called so: {error}", where=label, hint=_hint_keywords(signature, kwargs)) from None
+
+
+def _hint_keywords(signature: inspect.Signature, given: Mapping[str, Any]) -> str | None:
+    own = ", ".join(f"{each}=" for each in sorted(OWN_KEYWORDS & signature.parameters.keys() - given.keys()))
+    return f"submit takes {own} itself; pass it to the function by functools.partial" if own else None

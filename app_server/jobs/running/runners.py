@@ -144,7 +144,7 @@ class ProcessRunner:
     def _begin_watching(self, process: subprocess.Popen[bytes], connection: Connection) -> None:
         """Notice its exit: a process that it has started may hold the connection open, and then nothing ends that."""
         watch = threading.Thread(
-            target=self._watch_exit, args=(process.pid, connection), name=f"exit of {self._label}", daemon=True
+            target=self._watch_exit, args=(process, connection), name=f"exit of {self._label}", daemon=True
         )
         try:
             watch.start()
@@ -153,10 +153,13 @@ class ProcessRunner:
             process.wait()
             raise
 
-    def _watch_exit(self, pid: int, connection: Connection) -> None:
-        # The process is not reaped before its group is killed: its number could be another's.
-        with suppress(ChildProcessError):
-            os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    def _watch_exit(self, process: subprocess.Popen[bytes], connection: Connection) -> None:
+        if hasattr(os, "waitid"):
+            # The process is not reaped before its group is killed: its number could be another's.
+            with suppress(ChildProcessError):
+                os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        else:  # macOS before Python 3.13
+            process.wait()
         with self._lock:
             self._kill()
         self._exited.set()

@@ -9,6 +9,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -163,12 +164,15 @@ def process_id() -> int:
     return os.getpid()
 
 
-def dies_before_its_fork() -> None:
-    """End without a word, while a fork that has left the process group holds the connection open."""
-    if os.fork() == 0:
+def dies_before_its_fork(note: str) -> None:
+    """End without a word, while a fork that has left the process group, and is noted, holds the connection open."""
+    fork = os.fork()
+    if not fork:
         os.setsid()
         threading.Event().wait(600)
         os._exit(0)
+    until(lambda: os.getsid(fork) == fork, "it has left")
+    Path(note).write_text(str(fork), encoding="utf-8")
     os._exit(4)
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from functools import partial
+from inspect import Parameter, signature
 from typing import Any
 
 import pytest
 
-from app_server.jobs.checking import check, label_of
+from app_server.jobs.api import submit
+from app_server.jobs.checking import OWN_KEYWORDS, check, label_of
 from app_server.jobs.errors import JobError
 from app_server.jobs.session_jobs import Order
 
@@ -25,6 +27,11 @@ class Later:
     """Asynchronous when it is called."""
 
     async def __call__(self) -> None: ...
+
+
+def greet(name: str) -> str:
+    """Has a parameter that `submit` has too."""
+    return name
 
 
 def add(one: int, other: int) -> int:
@@ -51,6 +58,8 @@ def add(one: int, other: int) -> int:
         ),
         (Later(), (), "Later: is async; a job does not await. Pass a plain function; asynchronous work can run in a"
          " callback: curdoc().add_next_tick_callback"),
+        (greet, (), "greet: cannot be called so: missing a required argument: 'name'. submit takes name= itself;"
+         " pass it to the function by functools.partial"),
         (add, (1,), "add: cannot be called so: missing a required argument: 'other'"),
     ],
 )  # fmt: skip
@@ -74,6 +83,11 @@ def test_name_and_times_that_are_none_are_refused(order: Any, message: str) -> N
     with pytest.raises(JobError) as caught:
         order.check()
     assert str(caught.value) == message
+
+
+def test_own_keywords_are_those_of_submit() -> None:
+    named = {each.name for each in signature(submit).parameters.values() if each.kind is Parameter.KEYWORD_ONLY}
+    assert named == OWN_KEYWORDS
 
 
 def test_time_without_end_is_one() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import threading
 from pathlib import Path
@@ -111,9 +112,11 @@ def test_process_that_dies_is_an_error_with_its_reason(function: Any, message: s
     assert str(caught.value) == message
 
 
-def test_process_that_dies_is_noticed_even_if_a_fork_of_it_lives_on() -> None:
+def test_process_that_dies_is_noticed_even_if_a_fork_of_it_lives_on(tmp_path: Path) -> None:
+    note = tmp_path / "note"
     with pytest.raises(JobDied, match="ended with status 4"):
-        runner_of(dies_before_its_fork).run(Noting())
+        runner_of(dies_before_its_fork, str(note)).run(Noting())
+    os.kill(int(note.read_text(encoding="utf-8")), signal.SIGKILL)
 
 
 def test_what_a_function_has_started_ends_when_it_returns() -> None:
