@@ -113,8 +113,12 @@ async def _pumped(connection: AsgiConnection, receive: Receive) -> None:
 
 
 async def _watch(connection: AsgiConnection, receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
+    """Let the handler hear of a client that leaves.
+
+    Middleware that has read the body often gives it again for ever, without waiting, so it is asked only once.
+    """
+    if (await receive())["type"] != "http.disconnect":
+        await asyncio.get_running_loop().create_future()
     connection.leave()
 
 

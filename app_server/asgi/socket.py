@@ -42,8 +42,10 @@ class AsgiSocket:
         self._decided.set()
 
     def leave(self) -> None:
-        """The connection is over: if the socket has no wire yet, it gets none."""
-        self._gone = self._wire is None
+        """The connection is over: the wire of the socket ends; if it has none yet, it gets none. Idempotent."""
+        self._gone = True
+        if self._wire is not None:
+            self._wire.abort(1006, "the client went away")
 
     async def serve(self, receive: Receive, send: Send) -> None:
         """Carry messages until the connection is over; called by the ASGI application, which returns then."""
@@ -52,11 +54,15 @@ class AsgiSocket:
             await asyncio.wait({first, deciding}, return_when=asyncio.FIRST_COMPLETED)
             if not (first.done() and first.result()["type"] == "websocket.disconnect"):
                 await deciding
-        finally:
+        except BaseException:  # a wire that is there already would wait for its client for ever
             self.leave()
+            first.cancel()
+            raise
+        finally:
             deciding.cancel()
-            if self._gone:
-                first.cancel()
+        if self._wire is None:
+            self.leave()
+            first.cancel()
         if self._wire is not None:
             await self._wire.run(receive, send, first)
         elif self._refusal is not None:

@@ -13,7 +13,7 @@ import pytest_asyncio
 
 from app_server.asgi import AuthPolicy, BokehASGI
 from app_server.asgi.scope import Event
-from tests.support.waiting import until_soon
+from tests.support.waiting import patience, until_soon
 from tests.unit.asgi.making import Driven, Socket, asked, scope_of
 from tests.unit.following import fill
 
@@ -143,3 +143,47 @@ async def test_client_that_leaves_while_its_session_is_built_is_let_go() -> None
         await until_soon(socket.task.done)
         builder.going_on.set()
         await until_soon(lambda: not app.get_sessions() and not app._lifespan._server.state.process.wires)  # type: ignore[union-attr]
+
+
+async def test_middleware_may_give_the_body_again_without_end() -> None:
+    app = BokehASGI({"/app": fill})
+    sent: list[Event] = []
+
+    async def receive() -> Event:
+        return part(b"", more=False)
+
+    async def send(event: Event) -> None:
+        sent.append(event)
+
+    async with app.lifespan():
+        async with asyncio.timeout(patience(10)):
+            await app(scope_of("/app"), receive, send)
+    assert sent[0]["status"] == 200 and not sent[-1]["more_body"]
+
+
+@pytest.mark.parametrize("how", ["raises", "hangs", "is given up"])
+async def test_client_that_vanishes_while_its_websocket_opens_leaves_no_connection(how: str) -> None:
+    app = BokehASGI({"/app": fill}, idle_timeout_s=0.05 if how == "hangs" else 20)
+    accepting = asyncio.Event()
+
+    async def send(event: Event) -> None:
+        assert event["type"] == "websocket.accept"
+        accepting.set()
+        if how == "raises":
+            raise OSError("the client went away")
+        await asyncio.get_running_loop().create_future()
+
+    async with app.lifespan():
+        scope = scope_of("/app/ws", "websocket", subprotocols=["bokeh", (await asked(app, "/app")).token])
+        events: asyncio.Queue[Event] = asyncio.Queue()
+        events.put_nowait({"type": "websocket.connect"})
+        call = asyncio.ensure_future(app(scope, events.get, send))
+        await accepting.wait()
+        (session,) = app.get_sessions()
+        process = app._lifespan._server.state.process  # type: ignore[union-attr]
+        if how == "is given up":
+            await until_soon(lambda: process.wires)
+            call.cancel()
+        await asyncio.wait({call})
+        await asyncio.sleep(0)
+        assert not process.wires and session.connection_count == 0
