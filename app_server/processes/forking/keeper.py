@@ -31,8 +31,8 @@ OUT_OF_MEMORY = 75
 PUT_BACK = signal.SIGURG
 """Makes a session's process check that its socket still has its name. Ignored by a process without a handler."""
 
-_STACK_S = 0.1
-"""How long a process has to write its stack before it is killed."""
+_STACK_S = 0.5
+"""How long a process has to write its stack before it is killed. It has a low priority, and the cores may be busy."""
 
 _CPU_UNSEEN_S = 2.0
 """The most processor time that a process can have used since it was last looked at."""

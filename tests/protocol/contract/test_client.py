@@ -7,6 +7,7 @@ import gc
 import json
 import logging
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -670,6 +671,12 @@ def test_tls_is_checked_against_the_given_authority(tmp_path: Path) -> None:
                 assert model(session, "double").value == 4
 
 
+def answers(path: Path) -> bool:
+    """Whether a server takes connections at this Unix socket, which is there a moment earlier."""
+    with socket.socket(socket.AF_UNIX) as sock:
+        return sock.connect_ex(str(path)) == 0
+
+
 def test_unix_socket_is_another_way_in(tmp_path: Path) -> None:
     path = tmp_path / "socket"
     command_line = [
@@ -683,10 +690,7 @@ def test_unix_socket_is_another_way_in(tmp_path: Path) -> None:
     ]
     process = subprocess.Popen(command_line, stderr=subprocess.DEVNULL)
     try:
-        deadline = time.monotonic() + patience(PATIENCE_S)
-        while not path.exists():
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        waiting.until(lambda: answers(path), "the server takes connections")
         with pull_session(url="http://localhost/board", unix_socket=str(path)) as session:
             model(session, "slider").value = 2
             session.force_roundtrip()
