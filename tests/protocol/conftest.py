@@ -86,6 +86,13 @@ def brief() -> Iterator[Served]:
 @pytest.fixture(scope="session")
 def guarded() -> Iterator[Served]:
     """Signed sessions that others make, behind a prefix, on a route, with filters, for pages of example.com."""
+    with guarding() as served:
+        yield served
+
+
+@contextmanager
+def guarding() -> Iterator[Served]:
+    """Serve what `guarded` says."""
     flags = "--session-ids external-signed --session-token-expiration 2 --prefix /some/where --route west-1"
     flags += " --allow-websocket-origin example.com --allow-websocket-origin *.example.org:8443 --enable-xsrf-cookies"
     flags += " --cookie-secret nobody-knows --exclude-headers X-Hidden Accept-Encoding --include-cookies shown"

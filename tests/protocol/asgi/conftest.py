@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.protocol.conftest import TRANSPORT, Served, apps, serving
+from tests.protocol.conftest import TRANSPORT, Served, apps, guarding, serving
 
 
 @pytest.fixture(scope="package", autouse=True)
@@ -30,4 +30,11 @@ def brief(at_uvicorn: None) -> Iterator[Served]:
     flags = "--unused-session-lifetime 1000 --check-unused-sessions 50 --keep-alive 300 --session-token-expiration 2"
     flags += " --websocket-max-message-size 100000 --token-payload always"
     with serving(*apps("board.py", "asking.py", "beats.py", "hooked", "grasping"), *flags.split()) as served:
+        yield served
+
+
+@pytest.fixture(scope="package")
+def guarded(at_uvicorn: None) -> Iterator[Served]:
+    """Signed sessions that others make, behind a prefix, with filters, for pages of example.com."""
+    with guarding() as served:
         yield served

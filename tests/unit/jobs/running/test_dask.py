@@ -54,7 +54,7 @@ def test_what_was_cancelled_before_it_began_is_not_done(cluster: Any) -> None:
     visit = Visit()
     visit.submit(until_cancelled, [], where=cluster).cancel()
     assert visit.outcome() == ("cancel",)
-    assert visit.pool.count("/app").running == 0
+    until(lambda: visit.pool.count("/app").running == 0, "none is running")
 
 
 def test_function_of_a_script_is_sent_there(cluster: Any) -> None:
