@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from distributed import Client, LocalCluster
 
 from tests.support.waiting import until
 from tests.unit.jobs.making import Visit, fails, in_steps, until_cancelled
@@ -15,6 +15,13 @@ from tests.unit.jobs.making import Visit, fails, in_steps, until_cancelled
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
     """A client of it."""
+    loggers = [logging.getLogger(name) for name in ("tornado", "tornado.application")]
+    levels = [logger.level for logger in loggers]
+    from distributed import Client, LocalCluster
+
+    # The import has silenced them, also for the tests that follow.
+    for logger, level in zip(loggers, levels, strict=True):
+        logger.setLevel(level)
     with (
         LocalCluster(
             n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None, scheduler_port=0
