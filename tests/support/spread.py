@@ -29,7 +29,7 @@ WITH_CONTAINERS = ("tests/ansible", "tests/container", "tests/manual")
 """Where tests start hosts and stacks: a run of nothing else would wait for the engine only."""
 
 # A library such as Panel, once imported, adds to every page of the process.
-LAST = "tests/unit/guests"
+LAST = ("tests/unit/guests", "tests/unit/testing", "tests/unit/asgi")
 
 
 class Timed(Protocol):
@@ -54,7 +54,7 @@ def rank_of(nodeid: str) -> int:
     """Where a test is to come in a run: a smaller number comes first, equal ones stay in their order."""
     path = nodeid.partition("::")[0]
     places = (*ON_THE_SAME_HOSTS, *LONGEST)
-    if PurePosixPath(path).is_relative_to(LAST):
+    if any(PurePosixPath(path).is_relative_to(last) for last in LAST):
         return len(places) + 1
     return next((places.index(place) for place in (path, folder_of(nodeid)) if place in places), len(places))
 

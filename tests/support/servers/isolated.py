@@ -46,6 +46,7 @@ class Isolated:
         self._settings = settings
         self._tasks: set[asyncio.Task[Any]] = set()
         self._pipe, self._alive = os.pipe()
+        self._pipes: list[int] = []
         socket_path = runtime_dir.fork_server_socket(SLOT, os.getpid())
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(socket_path))
@@ -79,11 +80,16 @@ class Isolated:
             application = application_from_function(self._fill, "/app")
             listening = Listening(self.front.server.port or 0)
             prototype = Server({"/app": application}, Settings(**self._settings), loop, listening)
-            spec = SessionSpec("/app", ident, 0, Path(message.fields["socket"]), listener, None, self._pipe)
+            spec = SessionSpec("/app", ident, 0, Path(message.fields["socket"]), listener, None, self._own_pipe())
             solo = self.sessions[ident] = SessionProcess(prototype.for_sessions("/app", None), spec, loop)
             self.servers[ident] = solo.server
             sock.send(BEGUN)
             self.statuses.append(await solo.live())
+
+    def _own_pipe(self) -> int:
+        """A descriptor that one session has to itself, as in a process: a loop watches each for one reader only."""
+        self._pipes.append(os.dup(self._pipe))
+        return self._pipes[-1]
 
     async def ended(self) -> None:
         """Return when all sessions have ended."""
@@ -101,7 +107,8 @@ class Isolated:
     def let_go(self) -> None:
         """Close what is left."""
         self._listener.close()
-        os.close(self._pipe)
+        for pipe in (self._pipe, *self._pipes):
+            os.close(pipe)
 
 
 @asynccontextmanager
