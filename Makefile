@@ -18,6 +18,8 @@ OLDEST_TESTS ?= tests/unit/document tests/unit/session tests/unit/guests tests/u
 UV ?= uv
 LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
         --custom-compile-command "make lock"
+# Their groups in pyproject.toml: what work on app-server needs, and its users do not.
+GROUPS := --group test --group dev
 # The packages that `make lock` may upgrade, by default all: make lock ONLY="bokeh panel"
 ONLY ?=
 UPGRADE = $(if $(ONLY),$(foreach package,$(ONLY),--upgrade-package $(package)),--upgrade)
@@ -55,7 +57,7 @@ docs: test-venv
 # Upgrades within what pyproject.toml allows; run.txt first, so that tests run on what users get.
 lock:
 	$(LOCK) $(UPGRADE) pyproject.toml requirements/build.in -o requirements/run.txt
-	$(LOCK) $(UPGRADE) --all-extras -c requirements/run.txt pyproject.toml requirements/build.in -o requirements/test.txt
+	$(LOCK) $(UPGRADE) --all-extras $(GROUPS) -c requirements/run.txt pyproject.toml requirements/build.in -o requirements/test.txt
 	$(LOCK) $(UPGRADE) --extra gunicorn --extra jobs --extra redis -c requirements/test.txt pyproject.toml requirements/image.in -o requirements/image.txt
 	$(LOCK) $(UPGRADE) -c requirements/test.txt requirements/build.in -o requirements/build.txt
 

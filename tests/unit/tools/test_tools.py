@@ -32,8 +32,10 @@ def test_page_of_settings_tells_each_flag_variable_and_key() -> None:
 
 
 def test_locks_name_every_dependency_with_hashes_and_no_index() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    wanted = {"run": project["dependencies"], "test": sum(project["optional-dependencies"].values(), [])}
+    about = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    project, groups = about["project"], about["dependency-groups"]
+    extras = {name: needed for name, needed in project["optional-dependencies"].items() if name != "all"}
+    wanted = {"run": project["dependencies"], "test": sum([*extras.values(), *groups.values()], [])}
     for name, requirements in wanted.items():
         text = (ROOT / "requirements" / f"{name}.txt").read_text(encoding="utf-8")
         assert not re.search(r"://|--index|--find-links", text)
@@ -41,6 +43,14 @@ def test_locks_name_every_dependency_with_hashes_and_no_index() -> None:
         assert all("--hash=sha256:" in pin for pin in pins)
         names = {re.split(r"[=\[ ]", pin)[0] for pin in pins}
         assert {re.split(r"[<>=\[ ]", requirement)[0].lower() for requirement in requirements} <= names
+
+
+def test_extra_all_has_every_other_extra_and_no_extra_is_for_our_own_work() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    (everything,) = extras.pop("all")
+    assert everything == f"app-server[{','.join(sorted(extras))}]"
+    ours = {"pytest", "mypy", "ruff", "playwright", "coverage"}
+    assert not ours & {re.split(r"[<>=\[ ]", requirement)[0] for requirement in sum(extras.values(), [])}
 
 
 def test_tests_run_on_the_versions_that_users_get() -> None:
