@@ -137,7 +137,12 @@ class BaseHandler(Enduring, Leavable):
         """Answer with an error page."""
         self.refused_because = headline
         self.set_status(status)
-        self.finish_html(error_page(status, headline, detail, hint=hint))
+        home, label = self.way_home(status) or (None, "")
+        self.finish_html(error_page(status, headline, detail, hint=hint, home=home, home_label=label))
+
+    def way_home(self, status: int) -> tuple[str, str] | None:
+        """The address that an error page links to, and the link's text; None for no link."""
+        return None
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Answer what went wrong, without details of the server."""

@@ -57,11 +57,12 @@ def error_page(
     traceback: str | None = None,
     head: str = "",
     home: str | None = None,
+    home_label: str = "All applications",
 ) -> str:
     """The page that says what went wrong.
 
     The traceback is for developers: leave it out if strangers can read the page. `home` is the address to go back to,
-    `head` is HTML for the head.
+    `home_label` the text of that link, and `head` is HTML for the head.
     """
     return _render(
         "error.html",
@@ -72,6 +73,7 @@ def error_page(
         hint=hint,
         traceback=None if traceback is None else _frames(traceback),
         home=home,
+        home_label=home_label,
         head=Markup(head),
     )
 

@@ -68,6 +68,13 @@ class Handler(BaseHandler):
         )
         self.finish_html(html)
 
+    def way_home(self, status: int) -> tuple[str, str] | None:
+        """The index, or the only application, from a page that does not exist."""
+        pages = self.state.pages
+        if status != 404 or not pages.has_root:
+            return None
+        return f"{self.state.settings.prefix}/", "All applications" if pages.has_index else "To the application"
+
     def get_login_url(self) -> str:
         """The address at which the user can log in."""
         return self.state.policy.auth.login_url(self) or ""

@@ -17,7 +17,7 @@ PROFILES = ("intermediate", "modern")
 
 
 COMMAND = Command(
-    forms=("[NAME ...] [--folder DIR]", "NAME ... --check FILE [--key FILE] [flags]"),
+    forms=("NAME ... [--folder DIR]", "NAME ... --check FILE [--key FILE] [flags]"),
     text="Make a certificate for development, or say what is wrong with one.",
     examples=("app-server certificate localhost", "app-server certificate www.example.com --check site.pem"),
     words=(Word(name="files", metavar="NAME", help="a host's name or address", many=True),),
@@ -45,7 +45,10 @@ def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callab
             raise OperatorError("has no meaning without --check", where=f"--{flag}", hint="Give --check too.")
     if checked is None:
         folder = Path(namespace.folder[0]) if "folder" in namespace else state_folder(environ)
-        return partial(make, namespace.files or ["localhost", "127.0.0.1", "::1"], folder)
+        if not namespace.files:
+            hint = "For this machine: app-server certificate localhost 127.0.0.1 ::1"
+            raise OperatorError("name the hosts that the certificate is for", where="certificate", hint=hint)
+        return partial(make, namespace.files, folder)
     if "folder" in namespace:
         raise OperatorError("has no meaning with --check", where="--folder", hint="Leave one of them out.")
     profile = namespace.profile[0] if "profile" in namespace else PROFILES[0]

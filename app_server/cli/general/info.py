@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import platform
 import sys
 from collections.abc import Callable, Mapping
@@ -22,23 +23,30 @@ NOT_INSTALLED = "not installed"
 
 
 COMMAND = Command(
-    forms=("[--static]",),
+    forms=("[--static|--json]",),
     text="Print versions and paths. Include them when you report a fault.",
     examples=("app-server info",),
-    flags=(switch("--static", "print only the path of BokehJS"),),
+    flags=(switch("--static", "print only the path of BokehJS"), switch("--json", "print the report as JSON")),
 )
 
 
 def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callable[[], int]:
     """What prints the report, or with --static the path of BokehJS only."""
-    return partial(run, static_only="static" in namespace)
+    if "static" in namespace and "json" in namespace:
+        raise OperatorError("cannot be used with --static", where="--json", hint="Leave one of them out.")
+    if "static" in namespace:
+        return partial(run, lambda: str(static_path()))
+    return partial(run, as_json if "json" in namespace else as_text)
 
 
-def run(*, static_only: bool) -> int:
+def run(report: Callable[[], str]) -> int:
     """Print what is installed where."""
-    if static_only:
-        say(str(static_path()))
-        return 0
+    say(report())
+    return 0
+
+
+def as_text() -> str:
+    """The report for people."""
     rows = {
         "app-server": f"{__version__} in {Path(__file__).resolve().parents[2]}",
         "Python": f"{with_test('python', platform.python_version())} in {sys.executable}",
@@ -48,8 +56,25 @@ def run(*, static_only: bool) -> int:
         "BokehJS": bokehjs(static_path()),
         "system": platform.platform(),
     }
-    say("\n".join(f"{name:<12}{value}" for name, value in rows.items()))
-    return 0
+    return "\n".join(f"{name:<12}{value}" for name, value in rows.items())
+
+
+def as_json() -> str:
+    """The report for programs: versions, null for a package that is not installed, and what was tested."""
+    found = {"python": platform.python_version(), **{name: installed(name) for name in ("bokeh", "panel", *PACKAGES)}}
+    return json.dumps({
+        "app_server": {"version": __version__, "path": str(Path(__file__).resolve().parents[2])},
+        "python": {"executable": sys.executable, **about("python", found.pop("python"))},
+        **{name: about(name, number) for name, number in found.items()},
+        "bokehjs": {"path": str(static_path()), "parts": parts_of(static_path())},
+        "system": platform.platform(),
+    }, indent=2)  # fmt: skip
+
+
+def about(package: str, found: str) -> dict[str, object]:
+    """A package's version, and whether this server was tested with it, where that is known."""
+    known = {"tested": is_tested(package, found)} if package in ("python", "bokeh", "panel") else {}
+    return {"version": None if found == NOT_INSTALLED else found, **(known if found != NOT_INSTALLED else {})}
 
 
 def installed(package: str) -> str:
@@ -79,5 +104,9 @@ def static_path() -> Path:
 
 def bokehjs(folder: Path) -> str:
     """Which parts of BokehJS are there, and where."""
-    parts = sorted(path.name.removesuffix(".min.js") for path in (folder / "js").glob("*.min.js"))
-    return f"{', '.join(parts) or 'no files'} in {folder}"
+    return f"{', '.join(parts_of(folder)) or 'no files'} in {folder}"
+
+
+def parts_of(folder: Path) -> list[str]:
+    """The parts of BokehJS in a folder."""
+    return sorted(path.name.removesuffix(".min.js") for path in (folder / "js").glob("*.min.js"))

@@ -46,6 +46,11 @@ class Pages:
         settings = self._settings
         return not settings.disable_index and (len(self._runtimes) > 1 or settings.disable_index_redirect)
 
+    @property
+    def has_root(self) -> bool:
+        """Whether the server's root shows or leads to something."""
+        return not self._settings.disable_index and any(each.url_pattern is None for each in self._runtimes)
+
     def index_html(self, namespace: Mapping[str, Any], shown: Sequence[ApplicationRuntime]) -> str:
         """The list of these applications; `namespace` is what Tornado gives its templates."""
         prefix = self._settings.prefix

@@ -106,6 +106,21 @@ def test_what_is_nowhere_is_404_whatever_the_method(state: Inside, method: str) 
 
 
 @pytest.mark.parametrize(
+    ("settings", "link"),
+    [
+        ({"prefix": "/p"}, '<a class="home" href="/p/">To the application</a>'),
+        ({"disable_index_redirect": True}, '<a class="home" href="/">All applications</a>'),
+        ({"disable_index": True}, None),
+    ],
+)
+def test_what_is_nowhere_has_a_way_home(settings: dict[str, Any], link: str | None) -> None:
+    with inside({"/app": fill}, **settings) as served:
+        text = served.get("/nowhere").text
+        assert link in text if link else 'class="home"' not in text
+        assert 'class="home"' not in served.get(f"{settings.get('prefix', '')}/app", method="PUT").text
+
+
+@pytest.mark.parametrize(
     ("path", "place"), [("/app", "elsewhere"), ("/q/app/ws", "elsewhere"), ("/p/nowhere", "here"), ("/p", "here")]
 )
 def test_doctor_learns_whether_another_prefix_would_help(state: Inside, path: str, place: str) -> None:

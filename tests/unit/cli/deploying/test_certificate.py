@@ -41,6 +41,12 @@ def test_wrong_certificate_is_told_and_fails(tmp_path: Path, capsys: pytest.Capt
 @pytest.mark.parametrize(
     ("words", "status", "message"),
     [
+        (
+            [],
+            EXIT_USAGE,
+            "certificate: name the hosts that the certificate is for. For this machine: app-server certificate"
+            " localhost 127.0.0.1 ::1",
+        ),
         (["--key", "k"], EXIT_USAGE, "--key: has no meaning without --check. Give --check too."),
         (
             ["--check", "a", "--folder", "b"],

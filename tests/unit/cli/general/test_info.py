@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from importlib.metadata import version
 from pathlib import Path
 from platform import python_version
 
 import pytest
 
-from app_server.cli import EXIT_OK, main
-from app_server.cli.general.info import NOT_INSTALLED, bokehjs, with_test
+from app_server.cli import EXIT_OK, EXIT_USAGE, main
+from app_server.cli.general.info import NOT_INSTALLED, about, bokehjs, with_test
 
 
 def test_info_names_versions_and_paths(capsys: pytest.CaptureFixture[str]) -> None:
@@ -36,3 +37,18 @@ def test_static_path_holds_bokehjs(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_missing_bokehjs_is_said(tmp_path: Path) -> None:
     assert bokehjs(tmp_path) == f"no files in {tmp_path}"
+
+
+def test_info_as_json_has_what_the_report_has(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["info", "--json"], {}) == EXIT_OK
+    found = json.loads(capsys.readouterr().out)
+    assert list(found) == ["app_server", "python", "bokeh", "panel", "tornado", "orjson", "brotli", "bokehjs", "system"]
+    assert found["bokeh"] == {"version": version("bokeh"), "tested": True}
+    assert found["tornado"] == {"version": version("tornado")}
+    assert found["bokehjs"]["parts"][:2] == ["bokeh", "bokeh-api"] and Path(found["bokehjs"]["path"]).is_dir()
+    assert about("panel", NOT_INSTALLED) == {"version": None}
+
+
+def test_only_one_form_of_the_report_can_be_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["info", "--json", "--static"], {}) == EXIT_USAGE
+    assert capsys.readouterr().err == "app-server: --json: cannot be used with --static. Leave one of them out.\n"
