@@ -18,7 +18,7 @@ INTRODUCTION = """\
 The server looks up each setting of `app-server serve` in this order and uses the first value that it finds:
 
 1. the flag on the command line;
-2. the environment variable, if it is not empty;
+2. the environment variable, if it is not empty; then `PORT` and `HOST`, as [hosting platforms](platforms.md) set them;
 3. the YAML file that `--use-config FILE` names, with lines such as `keep_alive_ms: 20000`;
 4. the default.
 
@@ -31,6 +31,8 @@ the secret.
 The settings that bokeh itself reads (`BOKEH_RESOURCES`, `BOKEH_MINIFIED`, `BOKEH_LOG_LEVEL` for the browser's log, and
 so on) work as under `bokeh serve`, and may be in the same file by their stock names (`minified: no`).
 """
+
+PLATFORMS = "platforms.md#port-and-host"
 
 PAGES = {"Saved sessions": "[Saved sessions](saved-sessions.md) explains what is saved, and what comes back."}
 """What is said about a whole group."""
@@ -54,6 +56,8 @@ def _section(setting: Setting) -> str:
         lines.append(f"- Flag: `{_spelled(setting)}`{again}")
     if setting.environment:
         lines.append(f"- Variable: {_code(setting.environment)}")
+    if setting.platform:
+        lines.append(f"- Variable of hosting platforms: `{setting.platform}`, [after the other ones]({PLATFORMS})")
     lines.append(f"- Key: {_code((setting.name, *setting.keys))}" if setting.name != "use_config" else "- Key: none")
     if setting.choices:
         lines.append(f"- One of: {_code(setting.choices)}")

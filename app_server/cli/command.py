@@ -111,7 +111,7 @@ def flag_of(setting: Setting) -> Flag:
         choices=choices(*setting.choices),
         group=setting.group,
         dest=setting.name,
-        variables=setting.environment if setting.flag is not None else (),
+        variables=(*setting.environment, *filter(None, (setting.platform,))) if setting.flag is not None else (),
         common=setting.common,
         checked=False,
     )

@@ -10,6 +10,7 @@ from app_server.settings.bokeh import OWN_KEYS as BOKEH_OWN_KEYS
 from app_server.settings.bokeh import without_effect
 from app_server.settings.contradictions import WAYS_TO_LOG_IN
 from app_server.settings.file import bokeh_environment, from_config
+from app_server.settings.platform import used_or_not
 from app_server.settings.readable import closed_folder
 from app_server.settings.reading import FILE_ENDING, Given
 from app_server.settings.setting import GROUPS, Arity, Setting
@@ -52,6 +53,7 @@ __all__ = [
     "from_environment",
     "from_flags",
     "resolve_settings",
+    "used_or_not",
     "with_signing_key",
     "without_effect",
 ]

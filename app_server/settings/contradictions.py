@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from app_server.errors import OperatorError
 from app_server.settings.console import ConsolePlace
+from app_server.settings.platform import HOST, PORT
 from app_server.settings.reading import Given
 from app_server.settings.values import SIGNED_IDS
 
@@ -35,8 +36,8 @@ def _unix_socket_with_a_port(chosen: Chosen) -> Iterator[OperatorError]:
     if "unix_socket" not in chosen:
         return
     for name in ("port", "address", "ssl_certfile", "ssl_keyfile"):
-        # The variable for the port is a default for all of bokeh, and may be set for other servers.
-        if name in chosen and chosen[name].where != "BOKEH_DEFAULT_SERVER_PORT":
+        # The variables for the port may be set for other servers.
+        if name in chosen and chosen[name].where not in ("BOKEH_DEFAULT_SERVER_PORT", PORT, HOST):
             what = f"a Unix socket has no {name.replace('_', ' ')}, but {chosen[name].where} sets one"
             yield OperatorError(what, where=chosen["unix_socket"].where, hint=_ONE_OF_THEM)
 

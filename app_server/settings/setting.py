@@ -34,7 +34,8 @@ class Setting:
     """What is known of one field of `Settings` besides its type.
 
     `flag` is None for a setting that has none (most secrets). `environment` holds the variables by precedence, `keys`
-    further names that the configuration file accepts. With `commas` a word after the flag may hold several values, as
+    further names that the configuration file accepts. `platform` is the variable by which a hosting platform asks for a
+    value, after those of `environment`. With `commas` a word after the flag may hold several values, as
     a variable always may. `lines` is how many lines the file of a secret may have.
     `parse` turns one word into a value and raises ValueError with a phrase that completes "expected ...". `readers`
     holds other parsers for variables and keys that spell the same value differently.
@@ -51,6 +52,7 @@ class Setting:
     metavar: str = ""
     unit: str = ""
     environment: tuple[str, ...] = ()
+    platform: str = ""
     keys: tuple[str, ...] = ()
     choices: tuple[str, ...] = ()
     common: bool = False

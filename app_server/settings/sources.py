@@ -10,6 +10,7 @@ from app_server.errors import OperatorError
 from app_server.settings.bokeh import VARIABLES, read_for_bokeh
 from app_server.settings.contradictions import WAYS_TO_LOG_IN, contradictions
 from app_server.settings.file import from_config
+from app_server.settings.platform import from_platform
 from app_server.settings.readable import missing_files, unreadable
 from app_server.settings.reading import FILE_ENDING, Given, parse, words_of
 from app_server.settings.setting import Arity
@@ -72,16 +73,22 @@ def _secret_of(path: str, where: str, most: int = 1) -> str:
 
 
 def resolve_settings(
-    flags: Mapping[str, Sequence[str]], environ: Mapping[str, str], *, users_known: bool = False
+    flags: Mapping[str, Sequence[str]],
+    environ: Mapping[str, str],
+    *,
+    users_known: bool = False,
+    on_platform: bool = False,
 ) -> Settings:
     """The settings by precedence: flag, environment, configuration file, default.
 
-    `flags` is as for `from_flags`, `users_known` as for `contradictions`. Files that settings name must be readable.
+    `flags` is as for `from_flags`, `users_known` as for `contradictions`. With `on_platform`, PORT
+    and HOST are read after the other variables. Files that settings name must be readable.
     OperatorError says what is wrong with the first faulty value, and which flag, variable or line gave it.
     """
     flagged = from_flags(flags)
     config = from_config(flagged["use_config"].value) if "use_config" in flagged else {}
-    chosen = {**config, **from_environment(environ), **flagged}
+    stated = {**from_environment(environ), **flagged}
+    chosen = {**config, **(from_platform(environ, stated) if on_platform else {}), **stated}
     for variable in VARIABLES:
         if environ.get(variable, "").strip():
             read_for_bokeh(variable, environ[variable], variable)

@@ -92,12 +92,13 @@ class Settings:
         5006, "listen on this port; 0 selects a free one",
         reason="the port where users of Bokeh expect a server",
         group="Network", parse=integer(0, 65535), metavar="PORT", common=True,
-        environment=("BOKEH_DEFAULT_SERVER_PORT",), keys=("default_server_port",),
+        environment=("BOKEH_DEFAULT_SERVER_PORT",), platform="PORT", keys=("default_server_port",),
     )
     address: str | None = setting(
         None, "listen only on this address, such as localhost",
         reason="the server listens on all addresses, as `bokeh serve` does, so it works in containers",
         metavar="ADDRESS", common=True,
+        environment=("APP_SERVER_ADDRESS",), platform="HOST",
     )
     unix_socket: str | None = setting(
         None, "listen on a Unix socket instead of a port",

@@ -22,6 +22,7 @@ from app_server.settings import (
     all_settings,
     bokeh_environment,
     resolve_settings,
+    used_or_not,
     with_signing_key,
     without_effect,
 )
@@ -55,7 +56,7 @@ def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callab
     flags = {setting.name: getattr(namespace, setting.name) for setting in all_settings() if setting.name in namespace}
     if not namespace.files:
         refuse_swallowed_files(flags)
-    settings = resolve_settings(flags, environ)
+    settings = resolve_settings(flags, environ, on_platform=True)
     if settings.record is not None:
         from app_server.load.recording.writing import check
 
@@ -72,6 +73,8 @@ def run(settings: Settings, paths: Sequence[str], bokeh_variables: Mapping[str, 
     tell_bokeh(os.environ, settings, bokeh_variables)
     for line in without_effect(os.environ):
         log.warning("%s", line)
+    for line in used_or_not(os.environ, settings):
+        log.info("%s", line)
     if settings.use_config is not None:
         log.info("reading settings from %s", settings.use_config)
     if settings.secret_key is not None and len(settings.secret_key.split()[0].encode()) < SHORTEST_GOOD_KEY_BYTES:

@@ -25,7 +25,7 @@ def test_name_in_the_namespace_is_that_of_the_long_flag() -> None:
 def test_setting_makes_a_flag() -> None:
     flag = flag_of(SETTINGS["port"])
     assert (flag.names, flag.metavar, flag.default, flag.group) == (("--port",), "PORT", "5006", "Network")
-    assert flag.variables == ("BOKEH_DEFAULT_SERVER_PORT",)
+    assert flag.variables == ("BOKEH_DEFAULT_SERVER_PORT", "PORT")
     assert not flag.checked
     assert flag_of(SETTINGS["block_limit_s"]).default == "5"
 
