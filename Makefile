@@ -1,7 +1,8 @@
 # make demo   serve the examples              make test    everything: lint, types, layers, all tests
 # make lint   ruff, mypy, layers, house       make check   lint, and the tests of units and of the protocol
 # make bench  measure against the stock server
-# make docs   write generated files           make lock    pin the dependencies again
+# make docs   write generated files, and build the manual into build/manual
+# make generated  only the generated files    make lock    pin the dependencies again
 # make clean  remove what these have made     make wheelhouse  collect what hosts install
 # make test-oldest  what depends on bokeh and Panel, with the oldest Python and the older minors of both
 
@@ -24,7 +25,7 @@ GROUPS := --group test --group dev
 ONLY ?=
 UPGRADE = $(if $(ONLY),$(foreach package,$(ONLY),--upgrade-package $(package)),--upgrade)
 
-.PHONY: demo test test-oldest check lint bench docs lock clean wheelhouse run-venv test-venv oldest-venv
+.PHONY: demo test test-oldest check lint bench generated docs lock clean wheelhouse run-venv test-venv oldest-venv
 .DEFAULT_GOAL := test
 
 demo: run-venv
@@ -49,10 +50,13 @@ lint: test-venv
 bench: test-venv
 	$(VENV)/python -m bench.run $(ARGS)
 
-docs: test-venv
+generated: test-venv
 	$(VENV)/python tools/settings_docs.py
 	$(VENV)/python tools/compose_files.py
 	$(VENV)/python tools/deploy_example.py
+
+docs: generated
+	$(VENV)/python -m tools.manual
 
 # Upgrades within what pyproject.toml allows; run.txt first, so that tests run on what users get.
 lock:
