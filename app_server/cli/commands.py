@@ -54,6 +54,8 @@ GROUPS = (
         "image": "build a container image of applications",
         "bundle": "pack a deployment for a machine without a network",
         "release": "pack a deployment for hosts, or try it on one",
+        "wheelhouse": "collect what hosts install",
+        "export": "write the playbooks or Dockerfiles into a folder",
         "certificate": "make a certificate for development, or check one",
         "tunnel": "reach a server through SSH",
     }),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import idna
-
 
 def ascii_host(host: str) -> str:
     """The host in lower-case ASCII: `xn--fa-hia.de` for `faß.de`. ValueError for what browsers do not accept as a host.
@@ -14,6 +12,9 @@ def ascii_host(host: str) -> str:
     """
     if host.isascii():
         return host.lower()
+    # Few hosts need its large tables; and a wheel is built, with its manual pages, where idna is not installed.
+    import idna
+
     try:
         mapped = idna.uts46_remap(host, std3_rules=False, transitional=False)
         return ".".join(map(_ascii_label, mapped.split(".")))

@@ -26,9 +26,9 @@ APP = "import tinywheel\nfrom bokeh.plotting import curdoc\n\ncurdoc().title = '
 COMMAND_DEADLINE_S = 400
 NAME = f"app-server-manual:{TAG}"
 PARTS = (
-    ".dockerignore", "LICENSE", "README.md", "pyproject.toml", "compose.yaml", "compose.tls.yaml",
-    "compose.apache.yaml", "compose.dev.yaml", "ansible", "app_server", "deploy", "docker", "examples",
-    "requirements", "tools",
+    ".dockerignore", "LICENSE", "README.md", "hatch_build.py", "pyproject.toml", "compose.yaml", "compose.tls.yaml",
+    "compose.apache.yaml", "compose.dev.yaml", "ansible", "app_server", "deploy", "docker", "examples", "requirements",
+    "tools",
 )  # fmt: skip
 SHELLS = ("console", "sh", "bash")
 NOTHING = r"(?!)"

@@ -175,9 +175,9 @@ def test_tunnels_page(host: Reader) -> None:
 def test_ansible_page(host: Reader) -> None:
     page = ROOT / "docs/ansible.md"
     lines = [typed.line for typed in host.read(page, leaving=OF_HOSTS)]
-    assert len(lines) == 3
+    assert len(lines) == 4
     # The playbooks are there, and take what is said to them.
     done(host, "pip install --quiet 'ansible-core>=2.18'")
     given = [line for block in blocks(page) if block.language == "console" for line in typed_lines(block)]
     for line in (line for line in given if line.startswith("ansible-playbook ")):
-        assert "playbook: ansible/" in done(host, f"ANSIBLE_CONFIG=ansible/ansible.cfg {line} --syntax-check").said
+        assert "playbook: playbooks/" in done(host, f"ANSIBLE_CONFIG=playbooks/ansible.cfg {line} --syntax-check").said

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 COMMAND = Command(
     forms=("-o DIR --packages PATH ... [-f FILE] [-e NAME] [--include PATTERN ...]", "--try DIR --program PATH"),
     text="Write what hosts need of a deployment: release.json, release.tar.gz and packages.tar.gz. The playbooks in "
-    "ansible/ call this command, and install what it wrote.",
+    "`app-server export ansible` call this command, and install what it wrote.",
     examples=("app-server release -o release --packages requirements.txt",),
     flags=(
         *OF_A_FILE,

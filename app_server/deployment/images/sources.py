@@ -14,12 +14,64 @@ DOCKERFILE = "docker/app-server/Dockerfile"
 _PACKAGE = Path(__file__).resolve().parents[2]
 # In a wheel: what is beside the package in a clone, and where that is in the package.
 _BROUGHT = {"deploy": "deployment/templates", "ansible": "deployment/playbooks", "": "deployment/sources"}
+# What the Dockerfiles copy from a clone; the examples are in none of the images that a deployment uses.
+_OF_IMAGES = (
+    ".dockerignore", "LICENSE", "README.md", "hatch_build.py", "pyproject.toml",
+    "ansible", "app_server", "deploy", "docker", "requirements/build.txt", "requirements/image.txt",
+)  # fmt: skip
+
+
+def own_clone() -> Path | None:
+    """The clone that this program runs from; None if it was installed from a wheel."""
+    clone = _PACKAGE.parent
+    return clone if (clone / DOCKERFILE).is_file() else None
+
+
+def brought(path: str) -> Path:
+    """A file of a clone, such as requirements/image.txt, where it is here. OperatorError if it is missing."""
+    clone = own_clone()
+    found = (_PACKAGE / _BROUGHT[""] if clone is None else clone) / path
+    if not found.is_file():
+        hint = "Run this where app-server is installed from its wheel: its image has no such files."
+        raise OperatorError("is missing", where=str(found), hint=hint)
+    return found
+
+
+def export(part: str, folder: Path) -> None:
+    """Copy what this program brings along into a new folder: `ansible`, or `images`, what all images are built of.
+
+    OperatorError for a folder that contains something, and where there is nothing to copy.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise OperatorError("exists already", where=str(folder), hint="Name a new folder.")
+    clone = own_clone()
+    if part == "ansible":
+        found = [(_PACKAGE / _BROUGHT[part] if clone is None else clone / part, folder)]
+    else:
+        origin = sources()
+        found = [] if origin is None else [(origin / name, folder / name) for name in _OF_IMAGES]
+    if not found or not all(origin.exists() for origin, _ in found):
+        hint = "Run this where app-server is installed from its wheel: its image has no such files."
+        raise OperatorError("is missing", where=str(_PACKAGE / _BROUGHT[""]), hint=hint)
+    try:
+        for origin, target in found:
+            _copy(origin, target)
+    except OSError as error:
+        raise OperatorError(f"cannot be written: {error.strerror}", where=str(folder)) from None
+
+
+def _copy(origin: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if origin.is_dir():
+        shutil.copytree(origin, target, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
+    else:
+        shutil.copy(origin, target)
 
 
 def sources() -> Path | None:
     """A folder that images can be built of; None if there is none. OperatorError if it cannot be written."""
-    clone = _PACKAGE.parent
-    if (clone / DOCKERFILE).is_file():
+    clone = own_clone()
+    if clone is not None:
         return clone
     if not (_PACKAGE / _BROUGHT[""] / DOCKERFILE).is_file():
         return None

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from app_server.deployment.images import sources as module
-from app_server.deployment.images.sources import sources
+from app_server.deployment.images.sources import brought, export, sources
 from app_server.errors import OperatorError
 from app_server.version import __version__
 
@@ -86,3 +86,37 @@ def test_wheel_brings_all_that_the_dockerfiles_copy() -> None:
                 copied.update(word for word in line.split()[1:-1] if not word.startswith("--"))
     there = {"app_server", "wheel[s]/", "examples", *brought}
     assert [path for path in copied if not any(path == each or path.startswith(f"{each}/") for each in there)] == []
+
+
+def test_playbooks_and_dockerfiles_are_written_into_a_new_folder(package: Path, tmp_path: Path) -> None:
+    for name in (".dockerignore", "LICENSE", "README.md", "hatch_build.py", "requirements/build.txt"):
+        place = package / "deployment/sources" / name
+        place.write_text(name, encoding="utf-8")
+    export("ansible", tmp_path / "plays")
+    assert [path.name for path in (tmp_path / "plays").iterdir()] == ["site.yml"]
+    export("images", tmp_path / "build")
+    assert (tmp_path / "build/docker/app-server/Dockerfile").is_file()
+    assert (tmp_path / "build/app_server/cli/main.py").is_file()
+    with pytest.raises(OperatorError) as refused:
+        export("images", tmp_path / "build")
+    assert str(refused.value) == f"{tmp_path}/build: exists already. Name a new folder."
+
+
+def test_clone_writes_only_what_images_are_made_of(tmp_path: Path) -> None:
+    export("images", tmp_path / "build")
+    assert sorted(path.name for path in (tmp_path / "build").iterdir()) == [
+        ".dockerignore", "LICENSE", "README.md", "ansible", "app_server", "deploy", "docker", "hatch_build.py",
+        "pyproject.toml", "requirements",
+    ]  # fmt: skip
+
+
+def test_image_has_nothing_to_write(package: Path, tmp_path: Path) -> None:
+    (package / "deployment/sources/docker/app-server/Dockerfile").unlink()
+    (package / "deployment/sources/requirements/image.txt").unlink()
+    hint = "Run this where app-server is installed from its wheel: its image has no such files."
+    with pytest.raises(OperatorError) as refused:
+        export("images", tmp_path / "build")
+    assert str(refused.value) == f"{package}/deployment/sources: is missing. {hint}"
+    with pytest.raises(OperatorError) as refused:
+        brought("requirements/image.txt")
+    assert str(refused.value) == f"{package}/deployment/sources/requirements/image.txt: is missing. {hint}"

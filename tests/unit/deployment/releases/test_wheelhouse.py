@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.tools import ROOT, tool
-
-wheelhouse = tool("wheelhouse")
+from app_server.deployment.releases import own_wheel, wheelhouse
+from app_server.errors import OperatorError
+from tests.support.tools import ROOT
 
 
 def test_wheels_for_older_c_libraries_run_on_newer_ones() -> None:
@@ -22,13 +22,13 @@ def test_applications_keep_the_versions_that_the_server_needs(tmp_path: Path) ->
     (tmp_path / "plain.txt").write_text("pandas\n", encoding="utf-8")
     (tmp_path / "locked.txt").write_text("kit==1 --hash=sha256:00\n", encoding="utf-8")
     needs = [tmp_path / "plain.txt", tmp_path / "locked.txt"]
-    server, plain, locked, own = wheelhouse.commands(tmp_path, needs, Path("/limits"), "3.13", "linux_x86_64")
-    assert "--require-hashes" in server and str(ROOT / "requirements/image.txt") in server
+    listed = ROOT / "requirements/image.txt"
+    server, plain, locked = wheelhouse.commands(tmp_path, needs, Path("/limits"), "3.13", "linux_x86_64", listed)
+    assert "--require-hashes" in server and str(listed) in server
     assert plain[-4:] == ["--requirement", str(needs[0]), "--constraint", "/limits"]
     assert locked[-2:] == ["--requirement", str(needs[1])]
     for words in (server, plain, locked):
         assert words[words.index("--python-version") + 1] == "3.13" and "linux_x86_64" in words
-    assert own[-1] == str(ROOT)
 
 
 def test_versions_are_those_of_the_lock() -> None:
@@ -60,7 +60,42 @@ def test_lock_names_one_version_of_each_for_any_python() -> None:
         assert "numpy" in names and len(names) == len(set(names))
 
 
-def test_missing_file_is_said_before_anything_is_fetched(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    assert wheelhouse.main([str(tmp_path / "wheels"), str(tmp_path / "none.txt")]) == 1
-    assert capfd.readouterr().err == f"wheelhouse: {tmp_path}/none.txt: there is no such file\n"
+def test_missing_file_is_said_before_anything_is_fetched(tmp_path: Path) -> None:
+    with pytest.raises(OperatorError) as refused:
+        wheelhouse.collect(tmp_path / "wheels", [tmp_path / "none.txt"])
+    assert str(refused.value) == f"{tmp_path}/none.txt: does not exist"
     assert not (tmp_path / "wheels").exists()
+
+
+def test_environment_without_pip_is_told_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wheelhouse.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(OperatorError) as refused:
+        wheelhouse.collect(tmp_path / "wheels")
+    assert str(refused.value) == (
+        "pip, which collects wheels, is not installed. "
+        "Install it beside app-server: `uvx --with pip ...`, `uv pip install pip` or `python -m ensurepip`."
+    )
+
+
+def test_wheels_are_collected_and_failures_say_of_what(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = tmp_path / "clone/requirements/image.txt"
+    needs = tmp_path / "needs.txt"
+    listed.parent.mkdir(parents=True)
+    listed.write_text("# empty\n", encoding="utf-8")
+    needs.write_text("./no-such-wheel-1-py3-none-any.whl\n", encoding="utf-8")
+    monkeypatch.setattr(wheelhouse, "brought", lambda path: listed)
+    monkeypatch.setattr(wheelhouse, "write_own_wheel", lambda folder: (folder / "app_server-1.whl").touch())
+    assert wheelhouse.collect(tmp_path / "wheels") == 1
+    assert sorted(path.name for path in (tmp_path / "wheels").iterdir()) == ["app_server-1.whl", "requirements.txt"]
+    with pytest.raises(OperatorError) as refused:
+        wheelhouse.collect(tmp_path / "wheels", [needs])
+    assert str(refused.value) == f"{needs}: its wheels cannot be collected. pip says why, above."
+
+
+def test_clone_that_cannot_be_built_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(own_wheel, "own_clone", lambda: tmp_path)
+    monkeypatch.setattr(own_wheel, "pip", lambda: ["false"])
+    with pytest.raises(OperatorError, match="its wheel cannot be built"):
+        own_wheel.write_own_wheel(tmp_path)

@@ -1,0 +1,33 @@
+"""`app-server export`: the folder, and what is missing on a command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from app_server.cli import EXIT_FAILED, EXIT_OK, EXIT_USAGE, main
+
+
+def test_playbooks_are_written_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["export", "ansible", str(tmp_path / "plays")]
+    assert main(words, {}) == EXIT_OK
+    assert capsys.readouterr().out == f"ansible is in {tmp_path}/plays\n"
+    assert (tmp_path / "plays/roles/app_server/tasks/main.yml").is_file()
+    assert main(words, {}) == EXIT_FAILED
+    assert capsys.readouterr().err == f"app-server: {tmp_path}/plays: exists already. Name a new folder.\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        ([], "WHAT: expected one of ansible, images. For example: app-server export ansible ansible"),
+        (["ansible"], "DIR: is required. For example: app-server export ansible ansible"),
+        (["imges", "x"], "WHAT: expected one of ansible, images, not 'imges'. Did you mean images?"),
+    ],
+)
+def test_missing_or_misspelt_words_are_one_line(
+    words: list[str], error: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["export", *words], {}) == EXIT_USAGE
+    assert capsys.readouterr().err == f"app-server: {error}\n"
