@@ -197,7 +197,7 @@ def test_new_release_and_the_way_back_cost_no_page(deployment: Deployment, page:
     try:
         with visitors(deployment.stack) as seen:
             # The proxy's configuration is another one, too.
-            status, said, complained = deployment.deploy(text="headers: {extra: {X-Release: new}}\n")
+            status, said, complained = deployment.deploy("--name", "new", text="headers: {extra: {X-Release: new}}\n")
             assert status == 0 and said.count("replaced") == 2, said + complained
             assert "proxy        has read its new configuration" in said
             until(lambda: release_shown(deployment) == "new", "the proxy sends its new header", 60)
@@ -212,6 +212,10 @@ def test_new_release_and_the_way_back_cost_no_page(deployment: Deployment, page:
             assert status == 0 and said.count("replaced") == 2, said + complained
             until(lambda: release_shown(deployment) is None, "the proxy sends the header no more", 60)
         assert set(seen) == {200}, seen
+        releases = json.loads(deployment.deploy("--list", "--json")[1])
+        assert (releases[-1]["name"], [each["is_current"] for each in releases[-2:]]) == ("new", [True, False])
+        status, said, complained = deployment.deploy("--rollback", "next")
+        assert status == 1 and "there is no release 'next'. Did you mean new?" in complained, said + complained
         log = deployment.folder / "deployed" / deployment.stack.name / "log"
         last = log.read_text(encoding="utf-8").splitlines()[-1]
         assert re.search(r": back from release (\d+) to \d+$", last), last

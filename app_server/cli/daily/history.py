@@ -82,7 +82,9 @@ def as_lines(entries: Sequence[Entry]) -> Iterator[str]:
 
 def _row(entry: Entry) -> tuple[str, ...]:
     from app_server.deployment.progress.progress import duration
+    from app_server.deployment.releases.kept import shown_as
 
     took = "" if entry.seconds is None else f" in {duration(entry.seconds)}"
     when = entry.at[:19].replace("T", " ")
-    return when, entry.by, entry.target, entry.action, entry.release, entry.revision, f"{entry.result}{took}"
+    release = shown_as(entry.release, entry.name)
+    return when, entry.by, entry.target, entry.action, release, entry.revision, f"{entry.result}{took}"

@@ -16,6 +16,7 @@ from app_server.cli.daily.target import OF_A_DEPLOYMENT, Asked, asked
 from app_server.cli.terminal import say
 
 if TYPE_CHECKING:
+    from app_server.deployment.daily.states import DeploymentState
     from app_server.deployment.rollout.history import Entry
     from app_server.deployment.rollout.store import Store
 
@@ -37,7 +38,7 @@ def run(about: Asked, *, as_json: bool) -> int:
     """Show the state; 1 if something needs attention."""
     from app_server.deployment.daily import states
 
-    state, last = about.deployed().state(), last_release(about.store)
+    state, last = with_revisions(about.deployed().state(), about), last_release(about.store)
     if (roller := about.store.roller()) is not None:
         state = replace(state, notes=(*state.notes, f"{roller}, is rolling out"))
     if as_json:
@@ -46,6 +47,17 @@ def run(about: Asked, *, as_json: bool) -> int:
         released_s = None if last is None else seconds_of(last.at)
         say("\n".join(states.as_lines(state, last, time.time(), released_s)))
     return 0 if state.is_well else 1
+
+
+def with_revisions(state: DeploymentState, about: Asked) -> DeploymentState:
+    """The state with the revision of each instance's release, as far as the history knows it."""
+    from app_server.deployment.releases import kept
+    from app_server.deployment.rollout.history import read
+
+    ids = [each.release for each in state.instances]
+    known = {each.id: each.revision for each in kept.of_history(read(about.store.folder), about.target, ids, None)}
+    instances = (replace(each, revision=known[each.release]) for each in state.instances)
+    return replace(state, instances=tuple(instances))
 
 
 def last_release(store: Store) -> Entry | None:

@@ -16,6 +16,7 @@ from app_server.errors import OperatorError
 
 if TYPE_CHECKING:
     from app_server.deployment.daily.deployed import Deployed
+    from app_server.deployment.daily.hosts import HostsDeployment
     from app_server.deployment.plan.values import Plan
     from app_server.deployment.rollout.store import Store
     from app_server.deployment.targets import Layout
@@ -44,13 +45,17 @@ class Asked:
 
             return SwarmDeployment(self.plan)
         if self.target == "ansible":
-            from app_server.deployment.daily import ssh
-            from app_server.deployment.daily.hosts import HostsDeployment
-
-            return HostsDeployment(self.plan, ssh.password_of(os.environ))
+            return self.on_hosts()
         from app_server.deployment.daily.compose import ComposeDeployment
 
         return ComposeDeployment(self.plan, self.store)
+
+    def on_hosts(self) -> HostsDeployment:
+        """What a deployment on hosts can do."""
+        from app_server.deployment.daily import ssh
+        from app_server.deployment.daily.hosts import HostsDeployment
+
+        return HostsDeployment(self.plan, ssh.password_of(os.environ))
 
 
 def asked(namespace: argparse.Namespace) -> Asked:
@@ -60,7 +65,9 @@ def asked(namespace: argparse.Namespace) -> Asked:
 
     loaded = read(namespace)
     store = store_of(namespace, Path(loaded.file).absolute().parent, loaded.spec.name)
-    target = namespace.target[0] if "target" in namespace else target_of(store)
+    # A flag here, and the first word of `app-server deploy`.
+    typed = getattr(namespace, "target", "")
+    target = (typed if isinstance(typed, str) else typed[0]) or target_of(store)
     if target is None:
         hint = "`app-server deploy compose` rolls it out. Name its target if that was done elsewhere: --target compose."
         raise OperatorError("nothing was rolled out from here yet", where=str(store.folder), hint=hint)

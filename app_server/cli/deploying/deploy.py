@@ -11,7 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app_server.cli.command import Command, Word, switch
+from app_server.cli.command import Command, Flag, Word, switch, wrong_choice
+from app_server.cli.commands import verbs_of
 from app_server.cli.deployments.described import command_line
 from app_server.cli.deployments.flags import BUILD_CONTEXT, INCLUDE, OF_A_FILE, PACKAGES, dashed, file_of
 from app_server.cli.deployments.job import ALL, Job
@@ -20,6 +21,7 @@ from app_server.cli.deployments.reporting import REPORTING, check_reporting, pro
 from app_server.cli.deployments.stores import STORE, store_of
 from app_server.cli.terminal import paint_for
 from app_server.errors import OperatorError
+from app_server.settings import Arity
 
 if TYPE_CHECKING:
     from app_server.deployment.plan.values import Plan
@@ -41,15 +43,22 @@ ONE_TARGETS = {
 }
 
 COMMAND = Command(
-    forms=("compose|swarm|ansible [-f FILE] [-e NAME] [flags]",),
+    forms=(
+        "compose|swarm|ansible [-f FILE] [-e NAME] [--name NAME] [flags]",
+        "[TARGET] --rollback [RELEASE] [flags]",
+        "[TARGET] --list [--json]",
+    ),
     text="Build and try what is new, then replace one instance after another: drain, stop, start, wait until it is "
     "healthy, next. If an instance does not get healthy, the previous release is restored.",
     examples=("app-server deploy compose", "app-server deploy ansible -e staging",
-              "app-server deploy compose --rollback"),
-    words=(Word(name="target", metavar="TARGET", help="where to deploy", required=True, choices=TARGETS),),
+              "app-server deploy --list", "app-server deploy --rollback v1.4"),
+    words=(Word(name="target", metavar="TARGET", help="where to deploy", choices=TARGETS),),
     flags=(
         *OF_A_FILE,
-        switch("--rollback", "restore the previous release"),
+        Flag(names=("--name",), metavar="NAME", help="what to call this release, such as v1.4"),
+        Flag(names=("--rollback",), metavar="[RELEASE]", arity=Arity.OPTIONAL,
+             help="restore the previous release, or the one with this number, name or revision"),
+        switch("--list", "show the releases that can be restored"),
         switch("--no-hooks", "do not run the programs in hooks/, next to FILE"),
         STORE,
         switch("--all", "replace unchanged instances too, such as after a new secret", group="Only compose"),
@@ -67,15 +76,56 @@ def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callab
     """What rolls out, after the deployment's rules have been checked."""
     need_deployment_packages()
     check_reporting(namespace)
-    for name in ("all", "build_context", "packages", "include"):
-        if "rollback" in namespace and name in namespace:
-            raise OperatorError("has no meaning with --rollback", where=dashed(name), hint="Leave it out.")
-    for name, target in ONE_TARGETS.items():
-        if name in namespace and namespace.target != target:
-            what = f"has no meaning with {namespace.target}"
-            raise OperatorError(what, where=dashed(name), hint="Leave it out.")
+    _find_target(namespace)
+    if "list" in namespace:
+        refuse_with(namespace, "--list", "rollback", "name", *ONE_TARGETS)
+        return _list(namespace)
+    if "name" in namespace:
+        from app_server.deployment.releases.kept import check_name
+
+        check_name(namespace.name[0], (*TARGETS, *verbs_of("deploy")))
+    if "rollback" in namespace:
+        refuse_with(namespace, "--rollback", "all", "build_context", "packages", "include", "name")
+    refuse_with(namespace, namespace.target, *(name for name, its in ONE_TARGETS.items() if its != namespace.target))
     prepared = {"ansible": _ansible, "swarm": _swarm, "compose": _compose}[namespace.target]
     return with_end(namespace, prepared(namespace, environ))
+
+
+def refuse_with(namespace: argparse.Namespace, what: str, *names: str) -> None:
+    """OperatorError for a flag that was typed and has no meaning with something else."""
+    for name in names:
+        if name in namespace:
+            raise OperatorError(f"has no meaning with {what}", where=dashed(name), hint="Leave it out.")
+
+
+def _find_target(namespace: argparse.Namespace) -> None:
+    """Set the target that was typed, or the one of the last roll-out. OperatorError if neither is there."""
+    from app_server.cli.daily.target import asked
+
+    back = getattr(namespace, "rollback", None)
+    if back in TARGETS and not namespace.target:
+        # `deploy --rollback compose`: no release can have this name.
+        namespace.target, namespace.rollback = back, None
+    if not namespace.target:
+        if "rollback" not in namespace and "list" not in namespace:
+            raise wrong_choice("", (*TARGETS, *verbs_of("deploy")), "TARGET", COMMAND.examples[0])
+        namespace.target = asked(namespace).target
+
+
+def _list(namespace: argparse.Namespace) -> Callable[[], int]:
+    from app_server.cli.daily.listing import prepare as listing
+
+    return listing(namespace)
+
+
+def _called(namespace: argparse.Namespace) -> dict[str, str]:
+    """The name of the release to make, if it has one."""
+    return {"called": namespace.name[0]} if "name" in namespace else {}
+
+
+def _to(namespace: argparse.Namespace) -> dict[str, str]:
+    """The release to go back to, if one was named."""
+    return {"to": namespace.rollback} if namespace.rollback else {}
 
 
 def _compose(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callable[[], int]:
@@ -86,9 +136,9 @@ def _compose(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Calla
     store = store_of(namespace, folder, plan.name)
     progress = progress_of(namespace, environ)
     if "rollback" in namespace:
-        return partial(roll_back, plan.name, store, folder, progress, hooks=_hooks(namespace, plan))
-    everything = "all" in namespace
-    return partial(deploy, plan, store, folder, progress, everything=everything, hooks=_hooks(namespace, plan))
+        return partial(roll_back, plan.name, store, folder, progress, hooks=_hooks(namespace, plan), **_to(namespace))
+    everything, hooks = "all" in namespace, _hooks(namespace, plan)
+    return partial(deploy, plan, store, folder, progress, everything=everything, hooks=hooks, **_called(namespace))
 
 
 def _swarm(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callable[[], int]:
@@ -99,8 +149,8 @@ def _swarm(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callabl
     store, progress = store_of(namespace, folder, plan.name), progress_of(namespace, environ)
     hooks, resolve = _hooks(namespace, plan), "no_resolve" not in namespace
     if "rollback" in namespace:
-        return partial(swarm.roll_back, plan.name, store, progress, hooks=hooks, resolve=resolve)
-    return partial(swarm.deploy, plan, store, folder, progress, hooks=hooks, resolve=resolve)
+        return partial(swarm.roll_back, plan.name, store, progress, hooks=hooks, resolve=resolve, **_to(namespace))
+    return partial(swarm.deploy, plan, store, folder, progress, hooks=hooks, resolve=resolve, **_called(namespace))
 
 
 def _ansible(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callable[[], int]:
@@ -112,12 +162,12 @@ def _ansible(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Calla
     store = store_of(namespace, Path(loaded.file).absolute().parent, plan.name)
     progress = progress_of(namespace, environ)
     if "rollback" in namespace:
-        roll_out = partial(ansible.roll_back, plan, store, progress, hooks=_hooks(namespace, plan))
+        roll_out = partial(ansible.roll_back, plan, store, progress, hooks=_hooks(namespace, plan), **_to(namespace))
     else:
         roll_out = partial(
             ansible.deploy, plan, job.files, Path(loaded.file).resolve().parent, store, progress,
             packages=[Path(path) for path in getattr(namespace, "packages", [])],
-            include=getattr(namespace, "include", []), hooks=_hooks(namespace, plan),
+            include=getattr(namespace, "include", []), hooks=_hooks(namespace, plan), **_called(namespace),
         )  # fmt: skip
     address = f"{plan.site.scheme}://{plan.site.authority}{plan.apps[0].url}"
     return partial(_and_examine, roll_out, None if "no_doctor" in namespace else address, namespace)

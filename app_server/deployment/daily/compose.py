@@ -36,7 +36,10 @@ class ComposeDeployment:
     def state(self) -> DeploymentState:
         """What runs, and which release each container is of."""
         found = self._found()
-        releases = {number: named_images(self.store.path(number)) for number in reversed(self.store.releases())}
+        # Releases may share an image: of those, the current one is meant.
+        current = self.store.current()
+        numbers = sorted(self.store.releases(), key=lambda number: (number != current, -number))
+        releases = {number: named_images(self.store.path(number)) for number in numbers}
         states = [_state(self.plan, name, each, releases) for name, each in found.items()]
         proxies = tuple(each for each in states if each.name == PROXY)
         instances = with_missing(self.plan, [each for each in states if each.name != PROXY])

@@ -45,6 +45,16 @@ class HostsDeployment:
         maintenance = self._maintenance(answers)
         return DeploymentState(self.plan.name, TARGET, self.plan.site.url, maintenance, (*instances, *proxies), faults)
 
+    def releases(self) -> tuple[tuple[str, ...], str, tuple[str, ...]]:
+        """The releases that every host still has, the one that all serve ("" if they differ), and what has failed."""
+        script = scripts.releases_script(self.plan.name)
+        answers = ssh.ask_all({each.name: (each, script) for each in self.plan.machines}, self.password)
+        faults = tuple(answer.fault for answer in answers if answer.fault is not None)
+        found = [scripts.kept_releases(answer.said) for answer in answers if answer.fault is None]
+        common = [each for each in (found[0][0] if found else ()) if all(each in kept for kept, _ in found)]
+        current = {each for _, each in found}
+        return tuple(common), current.pop() if len(current) == 1 else "", faults
+
     def set_maintenance(self, closed: bool) -> tuple[str, ...]:
         """Make the file that the proxies look for, or remove it, on each host with a proxy."""
         if not self.plan.has_proxy:

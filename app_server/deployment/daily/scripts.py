@@ -16,6 +16,7 @@ _SHOWN = "Id,LoadState,ActiveState,SubState,ActiveEnterTimestamp,NRestarts"
 _SUPERVISED = re.compile(r"^(?P<name>\S+) +(?P<state>[A-Z]+)(?: +pid \d+, uptime (?P<uptime>.+))?")
 _UPTIME = re.compile(r"(?:(\d+) days?, )?(\d+):(\d\d):(\d\d)$")
 _CLOSED, _OPEN, _HERE = "maintenance on", "maintenance off", "release "
+_KEPT, _CURRENT = "kept ", "current "
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,26 @@ def look_script(
     lines.append(f"if [ -e {root}/current ]; then echo {_HERE.strip()}; fi")
     lines.append(f"if [ -e {shlex.quote(file)} ]; then echo {_CLOSED}; else echo {_OPEN}; fi")
     return "\n".join(lines)
+
+
+def releases_script(name: str) -> str:
+    """A script that prints the releases that have been tried on a host, and the current one."""
+    return "\n".join(
+        [
+            f"cd {_ROOT.format(name=name)} 2>/dev/null || exit 0",
+            "for it in releases/*/tried; do",
+            f'it=${{it%/tried}}; if [ -d "$it" ]; then echo "{_KEPT}${{it##*/}}"; fi',
+            "done",
+            f'if it=$(readlink current); then echo "{_CURRENT}${{it##*/}}"; fi',
+        ]
+    )
+
+
+def kept_releases(said: str) -> tuple[tuple[str, ...], str]:
+    """The releases that a host has, and the one that it serves; "" for none."""
+    lines = said.splitlines()
+    current = [line.removeprefix(_CURRENT) for line in lines if line.startswith(_CURRENT)]
+    return tuple(line.removeprefix(_KEPT) for line in lines if line.startswith(_KEPT)), "".join(current[-1:])
 
 
 def is_there(said: str) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from app_server.deployment.plan.values import Instance, Plan
+from app_server.deployment.releases.kept import shown_as
 from app_server.deployment.rollout.history import Entry
 
 Maintenance = Literal["on", "off", "partly on", "unknown", "no proxy"]
@@ -27,6 +28,8 @@ class InstanceState:
     release: str = ""
     applications: tuple[str, ...] = ()
     restarts: int = 0
+    revision: str = ""
+    """git's, of its release, with -dirty if files differed from it"""
 
     @property
     def is_well(self) -> bool:
@@ -94,13 +97,13 @@ def released(last: Entry, now_s: float, released_s: float | None) -> str:
     """A line on the last release."""
     when = last.at if released_s is None else f"{age(now_s - released_s)} ago"
     revision = f", revision {last.revision}" if last.revision else ""
-    what = f"release {last.release}" if last.release else last.action
+    what = f"release {shown_as(last.release, last.name)}" if last.release else last.action
     return f"{what}, by {last.by} {when}{revision}"
 
 
 def in_table(state: DeploymentState, now_s: float) -> list[str]:
     """A line for each instance, below a line of headings; columns that say nothing are left out."""
-    head = ("INSTANCE", "HOST", "STATE", "SINCE", "RELEASE", "RESTARTS", "APPLICATIONS")
+    head = ("INSTANCE", "HOST", "STATE", "SINCE", "RELEASE", "REVISION", "RESTARTS", "APPLICATIONS")
     rows = [_row(each, now_s) for each in state.instances]
     kept = [number for number in range(len(head)) if any(row[number] for row in rows)]
     return aligned([[row[number] for number in kept] for row in (head, *rows)])
@@ -109,7 +112,8 @@ def in_table(state: DeploymentState, now_s: float) -> list[str]:
 def _row(each: InstanceState, now_s: float) -> tuple[str, ...]:
     since = "" if each.since_s is None else age(now_s - each.since_s)
     restarts = str(each.restarts) if each.restarts else ""
-    return each.name, each.host, each.state, since, each.release, restarts, ", ".join(each.applications)
+    applications = ", ".join(each.applications)
+    return each.name, each.host, each.state, since, each.release, each.revision, restarts, applications
 
 
 def aligned(rows: Iterable[Sequence[str]]) -> list[str]:

@@ -38,6 +38,11 @@ OWN = "apps"
 ID_LENGTH = 12
 
 
+def is_id(word: str) -> bool:
+    """Whether a word looks like the id of a release."""
+    return len(word) == ID_LENGTH and set(word) <= set("0123456789abcdef")
+
+
 @dataclass(frozen=True, slots=True)
 class Member:
     """A file of the archive."""

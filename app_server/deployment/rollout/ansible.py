@@ -22,10 +22,10 @@ from app_server.deployment.plan.values import Plan
 from app_server.deployment.progress.progress import Progress, duration
 from app_server.deployment.progress.tasks import Tasks
 from app_server.deployment.reason import plain
-from app_server.deployment.releases import release
+from app_server.deployment.releases import kept, release
 from app_server.deployment.render import Files, render
 from app_server.deployment.render.inventory import dump
-from app_server.deployment.rollout.history import recorded
+from app_server.deployment.rollout.history import read, recorded
 from app_server.deployment.rollout.hooks import RolloutHooks
 from app_server.deployment.rollout.store import Store
 from app_server.errors import OperatorError
@@ -68,18 +68,22 @@ def deploy(
     packages: Sequence[Path],
     include: Sequence[str],
     hooks: RolloutHooks = NO_HOOKS,
+    called: str = "",
 ) -> int:
     """Pack what the deployment in `folder` is and install it on its hosts; 0, or 1 if the hook after it failed.
 
     Hosts that were in it the last time and are no longer are left at the end. OperatorError where it does not work.
+    `called` is the name of the release, "" for one that has only a fingerprint.
     """
     command = program()
     hooks.look()
     gathered = release.gather(plan, files, folder, include=include, packages=packages)
     name = str(gathered.about["id"])
     with store.locked():
-        progress(f"release {name} of {plan.name} for {', '.join(machine.name for machine in plan.machines)}")
-        with recorded(store.folder, TARGET, "deploy", folder, name), hooks.around(progress, release=name):
+        kept.refuse_used(called, [each for each in releases(store) if each.id != name])
+        shown, hosts = kept.shown_as(name, called), ", ".join(machine.name for machine in plan.machines)
+        progress(f"release {shown} of {plan.name} for {hosts}")
+        with recorded(store.folder, TARGET, "deploy", folder, name, called), hooks.around(progress, release=name):
             release.write(store.folder / "release", gathered)
             release.write_certificates(plan, store.folder / "release")
             write_inventory(plan, store)
@@ -94,16 +98,35 @@ def deploy(
         return 0 if hooks.after(progress, release=name, seconds=f"{spent_s:.0f}") else 1
 
 
-def roll_back(plan: Plan, store: Store, progress: Progress, *, hooks: RolloutHooks = NO_HOOKS) -> int:
-    """Restore the previous release on all hosts; 0, or 1 if the hook after it failed. OperatorError."""
+def releases(store: Store) -> list[kept.KeptRelease]:
+    """All releases that were ever installed from here, the earliest first; hosts keep only the latest of them."""
+    entries = read(store.folder)
+    made = [each.release for each in entries if (each.target, each.action, each.result) == (TARGET, "deploy", "done")]
+    latest_first = dict.fromkeys(reversed(made))
+    return kept.of_history(entries, TARGET, [*reversed(latest_first)], None)
+
+
+def roll_back(plan: Plan, store: Store, progress: Progress, *, hooks: RolloutHooks = NO_HOOKS, to: str = "") -> int:
+    """Restore the release that `to` means, or the previous one, on all hosts; 0, or 1 if the hook after it failed.
+
+    OperatorError, such as for a release that a host no longer has.
+    """
     command = program()
     hooks.look()
+    # Hosts may have releases that were installed from elsewhere.
+    wanted = None if not to else kept.KeptRelease(to) if release.is_id(to) else kept.find(releases(store), to)
+    what = "the previous release" if wanted is None else f"release {wanted.called}"
+    name, called = ("", "") if wanted is None else (wanted.id, wanted.name)
+    variables = [f"app_server_back_to={name}"] if name else []
     with store.locked():
-        progress(f"the previous release of {plan.name}")
-        with recorded(store.folder, TARGET, "rollback", None), hooks.around(progress):
+        progress(f"{what} of {plan.name}")
+        with (
+            recorded(store.folder, TARGET, "rollback", None, name, called),
+            hooks.around(progress, **({"release": name} if name else {})),
+        ):
             write_inventory(plan, store)
-            spent_s = play(command, "rollback.yml", store, [], progress, what="back to the previous release")
-        progress(f"the previous release is served, after {duration(spent_s)}")
+            spent_s = play(command, "rollback.yml", store, variables, progress, what=f"back to {what}")
+        progress(f"{what} is served, after {duration(spent_s)}")
         return 0 if hooks.after(progress, seconds=f"{spent_s:.0f}") else 1
 
 

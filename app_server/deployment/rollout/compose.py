@@ -14,14 +14,14 @@ from pathlib import Path
 
 from app_server.deployment.plan.values import Plan
 from app_server.deployment.progress.progress import Progress
+from app_server.deployment.releases import kept
 from app_server.deployment.rollout import docker
 from app_server.deployment.rollout.contents import build, configure, for_volume, image_names, write_release
-from app_server.deployment.rollout.history import recorded
+from app_server.deployment.rollout.history import read, recorded
 from app_server.deployment.rollout.hooks import RolloutHooks
 from app_server.deployment.rollout.preconditions import check_preconditions, refuse_taken_port
 from app_server.deployment.rollout.preflight import run_preflight
 from app_server.deployment.rollout.rolling import roll
-from app_server.deployment.rollout.steps import ago
 from app_server.deployment.rollout.store import Store
 from app_server.errors import OperatorError
 
@@ -33,18 +33,22 @@ NO_HOOKS = RolloutHooks(None)
 
 def deploy(
     plan: Plan, store: Store, folder: Path, progress: Progress, *, everything: bool = False,
-    hooks: RolloutHooks = NO_HOOKS,
+    hooks: RolloutHooks = NO_HOOKS, called: str = "",
 ) -> int:  # fmt: skip
-    """Roll out what the plan says; 0, or 1 if the hook after it failed. Relative paths begin in `folder`."""
+    """Roll out what the plan says; 0, or 1 if the hook after it failed. Relative paths begin in `folder`.
+
+    `called` is the name of the release, "" for one that has only a number.
+    """
     docker.require()
     check_preconditions(plan, folder)
     hooks.look()
     with store.locked():
-        number = max([*store.releases(), 0]) + 1
+        kept.refuse_used(called, releases(store))
+        number = kept.next_number(read(store.folder), TARGET, store.releases())
         place = store.path(number)
-        progress(f"release {number} of {plan.name}")
+        progress(f"release {kept.shown_as(str(number), called)} of {plan.name}")
         with (
-            recorded(store.folder, TARGET, "deploy", folder, str(number)),
+            recorded(store.folder, TARGET, "deploy", folder, str(number), called),
             hooks.around(progress, release=str(number)),
         ):
             try:
@@ -63,37 +67,44 @@ def deploy(
     return 0 if hooks.after(progress, release=str(number)) else 1
 
 
-def roll_back(name: str, store: Store, folder: Path, progress: Progress, *, hooks: RolloutHooks = NO_HOOKS) -> int:
-    """Restore the previous release; 0, or 1 if the hook after it failed."""
+def releases(store: Store) -> list[kept.KeptRelease]:
+    """The releases of the current one's environment, the earliest first."""
+    current = store.current()
+    # Older versions kept those of all environments in one store.
+    same = [] if current is None else [number for number in store.releases() if store.is_alike(number, current)]
+    return kept.of_history(read(store.folder), TARGET, same, current)
+
+
+def roll_back(
+    name: str, store: Store, folder: Path, progress: Progress, *, hooks: RolloutHooks = NO_HOOKS, to: str = ""
+) -> int:
+    """Restore the release that `to` means, or the previous one; 0, or 1 if the hook after it failed."""
     docker.require()
     hooks.look()
     with store.locked():
         current = store.current()
-        # Older versions kept those of all environments in one store.
-        same = [] if current is None else [number for number in store.releases() if store.is_alike(number, current)]
-        before = ago(same, current)
+        known = releases(store)
+        before = kept.way_back(known, to, kept.served_before(read(store.folder), TARGET, known))
         if current is None or before is None:
             hint = "`app-server deploy compose` creates one."
             raise OperatorError("there is no earlier release", where=str(store.folder), hint=hint)
-        progress(f"{name}: from release {current} back to {before}")
+        progress(f"{name}: from release {current} back to {before.called}")
         with (
-            recorded(store.folder, TARGET, "rollback", None, str(before)),
-            hooks.around(progress, release=str(before)),
+            recorded(store.folder, TARGET, "rollback", None, before.id, before.name),
+            hooks.around(progress, release=before.id),
         ):
-            roll(name, store, before, folder, progress)
-        store.note(f"back from release {current} to {before}")
-        # What was taken back is not what the next --rollback should lead to.
-        shutil.rmtree(store.path(current), ignore_errors=True)
-    return 0 if hooks.after(progress, release=str(before)) else 1
+            roll(name, store, int(before.id), folder, progress)
+        store.note(f"back from release {current} to {before.id}")
+    return 0 if hooks.after(progress, release=before.id) else 1
 
 
 def forget_old(store: Store) -> None:
     """Remove the releases of long ago, and the names of images that no release has any more."""
-    kept = store.releases()[-KEPT_RELEASES:]
+    wanted = kept.worth_keeping(read(store.folder), TARGET, store.releases(), store.current(), KEPT_RELEASES)
     names = {number: image_names(store.path(number)) for number in store.releases()}
-    still = {image for number in kept for image in names[number]}
+    still = {image for number in wanted for image in names[number]}
     for number in store.releases():
-        if number in kept:
+        if number in wanted:
             continue
         for image in names[number] - still:
             with suppress(OperatorError):

@@ -47,6 +47,8 @@ class Entry:
     """git's, with -dirty if files differed from it"""
     seconds: float | None = None
     error: str = ""
+    name: str = ""
+    """what the operator has called the release"""
 
 
 class Record:
@@ -61,14 +63,16 @@ class Record:
 
 
 @contextmanager
-def recorded(folder: Path, target: str, action: str, source: Path | None, release: str = "") -> Iterator[Record]:
+def recorded(
+    folder: Path, target: str, action: str, source: Path | None, release: str = "", name: str = ""
+) -> Iterator[Record]:
     """Write down what is done meanwhile, and what comes of it; `source` is the folder of what is released."""
     record, begun_s, at = Record(release), time.monotonic(), time.strftime(_TIME)
     revision = "" if source is None else revision_of(source)
 
     def note(result: Result, error: str = "") -> None:
         seconds = round(time.monotonic() - begun_s, 1)
-        append(folder, Entry(at, operator(), target, action, result, record.release, revision, seconds, error))
+        append(folder, Entry(at, operator(), target, action, result, record.release, revision, seconds, error, name))
 
     try:
         yield record

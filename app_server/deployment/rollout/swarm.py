@@ -13,12 +13,12 @@ from pathlib import Path
 from app_server.deployment.plan.values import Plan
 from app_server.deployment.progress.progress import Progress
 from app_server.deployment.progress.streamed import stream
+from app_server.deployment.releases import kept
 from app_server.deployment.render import render
 from app_server.deployment.render.containers.swarm import outside_secrets
 from app_server.deployment.rollout import docker
-from app_server.deployment.rollout.history import recorded
+from app_server.deployment.rollout.history import read, recorded
 from app_server.deployment.rollout.hooks import RolloutHooks
-from app_server.deployment.rollout.steps import ago
 from app_server.deployment.rollout.store import Store
 from app_server.errors import OperatorError
 
@@ -34,59 +34,70 @@ def releases_of(store: Store) -> Store:
     return Store(store.folder / TARGET, store.name)
 
 
+def releases(store: Store) -> list[kept.KeptRelease]:
+    """The releases for the swarm, the earliest first."""
+    place = releases_of(store)
+    return kept.of_history(read(store.folder), TARGET, place.releases(), place.current())
+
+
 def deploy(
-    plan: Plan, store: Store, folder: Path, progress: Progress, *, hooks: RolloutHooks = NO_HOOKS, resolve: bool = True
-) -> int:
-    """Deploy the stack; 0, or 1 if the hook after it failed. `resolve` asks the registry for the images' digests."""
+    plan: Plan, store: Store, folder: Path, progress: Progress, *, hooks: RolloutHooks = NO_HOOKS, resolve: bool = True,
+    called: str = "",
+) -> int:  # fmt: skip
+    """Deploy the stack; 0, or 1 if the hook after it failed. `resolve` asks the registry for the images' digests.
+
+    `called` is the name of the release, "" for one that has only a number.
+    """
     require_manager()
     _check_secrets(plan)
     hooks.look()
     with store.locked():
-        kept = releases_of(store)
-        number = max([*kept.releases(), 0]) + 1
-        progress(f"release {number} of {plan.name}")
+        place = releases_of(store)
+        kept.refuse_used(called, releases(store))
+        number = kept.next_number(read(store.folder), TARGET, place.releases())
+        progress(f"release {kept.shown_as(str(number), called)} of {plan.name}")
         with (
-            recorded(store.folder, TARGET, "deploy", folder, str(number)),
+            recorded(store.folder, TARGET, "deploy", folder, str(number), called),
             hooks.around(progress, release=str(number)),
         ):
             try:
-                _write(plan, kept.path(number))
-                _deploy(plan.name, kept.path(number), progress, resolve=resolve)
+                _write(plan, place.path(number))
+                _deploy(plan.name, place.path(number), progress, resolve=resolve)
             except BaseException:
-                shutil.rmtree(kept.path(number), ignore_errors=True)
+                shutil.rmtree(place.path(number), ignore_errors=True)
                 raise
-        kept.make_current(number)
+        place.make_current(number)
         store.note(f"release {number}")
-        for old in kept.releases()[:-KEPT_RELEASES]:
-            shutil.rmtree(kept.path(old), ignore_errors=True)
+        wanted = kept.worth_keeping(read(store.folder), TARGET, place.releases(), number, KEPT_RELEASES)
+        for old in place.releases():
+            if old not in wanted:
+                shutil.rmtree(place.path(old), ignore_errors=True)
     progress(f"release {number} is served at {plan.site.url}")
     return 0 if hooks.after(progress, release=str(number)) else 1
 
 
 def roll_back(
-    name: str, store: Store, progress: Progress, *, hooks: RolloutHooks = NO_HOOKS, resolve: bool = True
+    name: str, store: Store, progress: Progress, *, hooks: RolloutHooks = NO_HOOKS, resolve: bool = True, to: str = ""
 ) -> int:
-    """Deploy the release before the current one; 0, or 1 if the hook after it failed."""
+    """Deploy the release that `to` means, or the one before the current; 0, or 1 if the hook after it failed."""
     require_manager()
     hooks.look()
     with store.locked():
-        kept = releases_of(store)
-        current = kept.current()
-        before = ago(kept.releases(), current)
+        place, known = releases_of(store), releases(store)
+        current = place.current()
+        before = kept.way_back(known, to, kept.served_before(read(store.folder), TARGET, known))
         if current is None or before is None:
             hint = "`app-server deploy swarm` creates one."
-            raise OperatorError("holds no earlier release", where=str(kept.folder), hint=hint)
-        progress(f"{name}: from release {current} back to {before}")
+            raise OperatorError("holds no earlier release", where=str(place.folder), hint=hint)
+        progress(f"{name}: from release {current} back to {before.called}")
         with (
-            recorded(store.folder, TARGET, "rollback", None, str(before)),
-            hooks.around(progress, release=str(before)),
+            recorded(store.folder, TARGET, "rollback", None, before.id, before.name),
+            hooks.around(progress, release=before.id),
         ):
-            _deploy(name, kept.path(before), progress, resolve=resolve)
-        kept.make_current(before)
-        store.note(f"back from release {current} to {before}")
-        # What was taken back is not what the next --rollback should lead to.
-        shutil.rmtree(kept.path(current), ignore_errors=True)
-    return 0 if hooks.after(progress, release=str(before)) else 1
+            _deploy(name, place.path(int(before.id)), progress, resolve=resolve)
+        place.make_current(int(before.id))
+        store.note(f"back from release {current} to {before.id}")
+    return 0 if hooks.after(progress, release=before.id) else 1
 
 
 def require_manager() -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from app_server.cli import EXIT_FAILED, EXIT_OK, EXIT_USAGE, main
 from app_server.deployment.rollout import ansible, compose, swarm
+from app_server.deployment.rollout.history import Entry, append
 from app_server.deployment.rollout.hooks import RolloutHooks
 from app_server.deployment.rollout.store import Store
 from app_server.errors import OperatorError
@@ -61,6 +62,12 @@ def test_deployment_with_a_fault_touches_nothing(
         (["ansible", "--no-resolve"], "--no-resolve: has no meaning with ansible. Leave it out."),
         (["compose", "--rollback", "--all"], "--all: has no meaning with --rollback. Leave it out."),
         (["ansible", "--rollback", "--include", "x"], "--include: has no meaning with --rollback. Leave it out."),
+        (["compose", "--rollback", "1", "--name", "x"], "--name: has no meaning with --rollback. Leave it out."),
+        (["compose", "--name", "logs"], "--name: 'logs' means something else. Choose a word, such as v1.4."),
+        (["compose", "--list", "--all"], "--all: has no meaning with --list. Leave it out."),
+        (["compose", "--list", "--rollback"], "--rollback: has no meaning with --list. Leave it out."),
+        (["--all"], "TARGET: expected one of compose, swarm, ansible, status, logs, maintenance, history, exec."
+         " For example: app-server deploy compose"),
         (["ansible", "--all"], "--all: has no meaning with ansible. Leave it out."),
         (["ansible", "--build-context", "x"], "--build-context: has no meaning with ansible. Leave it out."),
         (["compose", "--packages", "x"], "--packages: has no meaning with compose. Leave it out."),
@@ -114,6 +121,27 @@ def test_compose_rolls_out_with_the_store_beside_its_file(home: Path, rolled_out
     first, second = rolled_out
     assert (first.action, first.store, first.more) == ("deploy", home / "deployed" / "tools", {"everything": True})
     assert (second.action, second.store, second.more) == ("rollback", Path("kept"), {})
+
+
+@pytest.mark.parametrize("target", ["compose", "swarm", "ansible"])
+def test_release_gets_a_name_by_which_it_is_restored(home: Path, rolled_out: list[Rolled], target: str) -> None:
+    if target != "ansible":
+        text = "name: tools\napps: {myapp: myapp.py}\npublic: foo.com\n"
+        (home / "deploy.yaml").write_text(text, encoding="utf-8")
+    no_doctor = ["--no-doctor"] if target == "ansible" else []
+    assert main(["deploy", target, "--name", "v1.4", *no_doctor], {}) == EXIT_OK
+    assert main(["deploy", target, "--rollback", "v1.4", *no_doctor], {}) == EXIT_OK
+    # No release can be called like a target.
+    assert main(["deploy", "--rollback", target, *no_doctor], {}) == EXIT_OK
+    # The target is that of the last roll-out.
+    store = home / "deployed" / "tools"
+    store.mkdir(parents=True)
+    append(store, Entry("2026-11-29T14:03:12+0100", "ann", target, "deploy", "done", release="1"))
+    assert main(["deploy", "--rollback", "7", *no_doctor], {}) == EXIT_OK
+    asked = [(each.action, each.more.get("called"), each.more.get("to")) for each in rolled_out]
+    assert asked == [
+        ("deploy", "v1.4", None), ("rollback", None, "v1.4"), ("rollback", None, None), ("rollback", None, "7"),
+    ]  # fmt: skip
 
 
 def test_ansible_rolls_out_and_looks_at_an_application_from_outside(

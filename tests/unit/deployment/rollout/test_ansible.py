@@ -16,7 +16,7 @@ from app_server.deployment.plan.values import Plan
 from app_server.deployment.progress.progress import Progress, silent
 from app_server.deployment.progress.shown import Lines
 from app_server.deployment.rollout import ansible
-from app_server.deployment.rollout.history import operator
+from app_server.deployment.rollout.history import Entry, append, operator, read
 from app_server.deployment.rollout.store import Store
 from app_server.errors import OperatorError
 
@@ -132,6 +132,29 @@ def test_roll_out_waits_for_nobody(tmp_path: Path) -> None:
         with pytest.raises(OperatorError, match="is already rolling out"):
             ansible.roll_back(plan(), store, silent())
     assert store.roller() is None
+
+
+def test_release_is_restored_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, played = Store(tmp_path, "app-server"), list[str]()
+    for release, called in (("4f2a4f2a4f2a", "spring"), ("aaaaaaaaaaaa", "summer"), ("4f2a4f2a4f2a", "autumn")):
+        append(tmp_path, Entry("2026", "ann", "ansible", "deploy", "done", release=release, name=called))
+    assert [each.called for each in ansible.releases(store)] == ["aaaaaaaaaaaa (summer)", "4f2a4f2a4f2a (autumn)"]
+
+    def play(command: str, playbook: str, _: Store, variables: list[str], *words: Any, **more: Any) -> float:
+        played.extend([playbook, *variables])
+        return 1.0
+
+    monkeypatch.setattr(ansible, "play", play)
+    for to in ("autumn", "", "0123456789ab"):
+        assert ansible.roll_back(plan(), store, silent(), to=to) == 0
+    assert played == [
+        "rollback.yml", "app_server_back_to=4f2a4f2a4f2a", "rollback.yml",
+        "rollback.yml", "app_server_back_to=0123456789ab",
+    ]  # fmt: skip
+    done = [(each.action, each.release, each.name) for each in read(tmp_path)[3:]]
+    assert done == [("rollback", "4f2a4f2a4f2a", "autumn"), ("rollback", "", ""), ("rollback", "0123456789ab", "")]
+    with pytest.raises(OperatorError, match="there is no release 'winter'"):
+        ansible.roll_back(plan(), store, silent(), to="winter")
 
 
 def test_release_without_packages_touches_nothing(tmp_path: Path) -> None:
