@@ -215,7 +215,7 @@ def test_new_release_and_the_way_back_cost_no_page(deployment: Deployment, page:
         releases = json.loads(deployment.deploy("--list", "--json")[1])
         assert (releases[-1]["name"], [each["is_current"] for each in releases[-2:]]) == ("new", [True, False])
         status, said, complained = deployment.deploy("--rollback", "next")
-        assert status == 1 and "there is no release 'next'. Did you mean new?" in complained, said + complained
+        assert status == 1 and "no release is called 'next'. There are " in complained, said + complained
         log = deployment.folder / "deployed" / deployment.stack.name / "log"
         last = log.read_text(encoding="utf-8").splitlines()[-1]
         assert re.search(r": back from release (\d+) to \d+$", last), last

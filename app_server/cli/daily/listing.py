@@ -27,7 +27,7 @@ def run(about: Asked, *, as_json: bool) -> int:
     releases, faults = releases_of(about)
     if not releases and not faults:
         hint = f"`app-server deploy {about.target}` makes one."
-        raise OperatorError("there is no release yet", where=str(about.store.folder), hint=hint)
+        raise OperatorError("the deployment has no release yet", where=str(about.store.folder), hint=hint)
     if as_json:
         say(json.dumps([asdict(each) for each in releases], indent=2))
     else:

@@ -41,7 +41,7 @@ def shown_as(release: str, name: str) -> str:
 
 
 def check_name(name: str, taken: Sequence[str] = ()) -> None:
-    """OperatorError for a name that no release can have, because it is no word or another one's."""
+    """OperatorError for a name that no release can have, because it is not a word, or is a command's."""
     if not _NAME.fullmatch(name):
         hint = "Use letters, digits, dots, dashes and underscores, such as v1.4."
         raise OperatorError(f"{name[:70]!r} cannot be the name of a release", where="--name", hint=hint)
@@ -93,7 +93,7 @@ def find(releases: Sequence[KeptRelease], wanted: str) -> KeptRelease:
         raise OperatorError(f"releases {which} are of revision {wanted}", where="--rollback", hint=hint)
     known = [word for each in releases for word in (each.id, each.name) if word]
     hint = did_you_mean(wanted, known) or f"There {'is' if len(releases) == 1 else 'are'} {_listed(releases)}."
-    raise OperatorError(f"there is no release {wanted[:60]!r}", where="--rollback", hint=hint)
+    raise OperatorError(f"no release is called {wanted[:60]!r}", where="--rollback", hint=hint)
 
 
 def _is_revision(wanted: str, revision: str) -> bool:

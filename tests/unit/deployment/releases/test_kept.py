@@ -65,9 +65,9 @@ def test_release_is_found_by_number_name_or_revision(wanted: str, number: str) -
 @pytest.mark.parametrize(
     ("wanted", "error"),
     [
-        ("9", "--rollback: there is no release '9'. There are 1 (winter), 2 (spring), 3, 4."),
-        ("sprin", "--rollback: there is no release 'sprin'. Did you mean spring?"),
-        ("aaaaaa", "--rollback: there is no release 'aaaaaa'. There are 1 (winter), 2 (spring), 3, 4."),
+        ("9", "--rollback: no release is called '9'. There are 1 (winter), 2 (spring), 3, 4."),
+        ("sprin", "--rollback: no release is called 'sprin'. Did you mean spring?"),
+        ("aaaaaa", "--rollback: no release is called 'aaaaaa'. There are 1 (winter), 2 (spring), 3, 4."),
         ("4f2a9c1", "--rollback: releases 2 (spring), 3 are of revision 4f2a9c1. Name the release by its number."),
     ],
 )

@@ -153,7 +153,7 @@ def test_release_is_restored_by_its_name(tmp_path: Path, monkeypatch: pytest.Mon
     ]  # fmt: skip
     done = [(each.action, each.release, each.name) for each in read(tmp_path)[3:]]
     assert done == [("rollback", "4f2a4f2a4f2a", "autumn"), ("rollback", "", ""), ("rollback", "0123456789ab", "")]
-    with pytest.raises(OperatorError, match="there is no release 'winter'"):
+    with pytest.raises(OperatorError, match="no release is called 'winter'"):
         ansible.roll_back(plan(), store, silent(), to="winter")
 
 
