@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import signal
 import subprocess
@@ -328,6 +329,15 @@ def test_release_and_the_way_back_keep_every_session_and_page(installed: Site, w
     assert outcome.status == 0, outcome.said
     assert set(seen) == {200}, seen
     assert title(installed) == "power"
+    # The release that was taken back is still there to go to; another one is not.
+    newer = json.loads((installed.folder / "release/release.json").read_text(encoding="utf-8"))["id"]
+    outcome = installed.play("rollback.yml", "--check", variables={"app_server_back_to": newer})
+    assert outcome.status == 0, outcome.said
+    assert "two: would start b1, then b2, then b3" in " ".join(outcome.said.split()), outcome.said
+    outcome = installed.play("rollback.yml", variables={"app_server_back_to": "0123456789ab"})
+    assert outcome.status != 0 and outcome.count("changed") == 0, outcome.said
+    said = " ".join(outcome.said.split())
+    assert "does not have release 0123456789ab; nothing was changed. It has " in said and newer in said, said
 
 
 def test_lost_host_costs_no_page_and_stops_a_run(installed: Site) -> None:

@@ -70,7 +70,8 @@ def test_releases_of_hosts_are_those_that_they_still_have(
 def test_deployment_without_releases_is_one_line(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["deploy", "compose", "--list"], {}) == EXIT_FAILED
     assert capsys.readouterr().err == (
-        f"app-server: {place}/deployed/site: the deployment has no release yet. `app-server deploy compose` makes one.\n"
+        f"app-server: {place}/deployed/site: the deployment has no release yet."
+        " `app-server deploy compose` makes one.\n"
     )
     assert main(["deploy", "--list"], {}) == EXIT_USAGE
     assert "nothing was rolled out from here yet" in capsys.readouterr().err
