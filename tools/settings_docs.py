@@ -19,7 +19,8 @@ The server looks up each setting of `app-server serve` in this order and uses th
 
 1. the flag on the command line;
 2. the environment variable, if it is not empty; then `PORT` and `HOST`, as [hosting platforms](platforms.md) set them;
-3. the YAML file that `--use-config FILE` names, with lines such as `keep_alive_ms: 20000`;
+3. the YAML file that `--use-config FILE` names, with lines such as `keep_alive_ms: 20000`; without that flag, the table
+   `[tool.app-server]` of the nearest `pyproject.toml` ([more](serving.md#environment-variables-and-files));
 4. the default.
 
 Variables that start with `BOKEH_` are those of the stock server, and so are the second names of keys in the file.

@@ -45,6 +45,7 @@ INSTEAD = {
     "console_audit": _NO_CONSOLE,
     "console_auth": _NO_CONSOLE,
     "console_peers": _NO_CONSOLE,
+    "env_file": "Your program has its own environment; python-dotenv can read a file into it.",
     "http_server_kwargs": "Use ssl_certfile, ssl_keyfile, use_xheaders or websocket_max_message_size_bytes.",
     "hang_timeout_s": _ONE_PROCESS,
     "isolation": _BY_COMMAND,

@@ -10,7 +10,7 @@ from typing import Any
 from app_server.embedded.keywords import INSTEAD, in_keywords, settings_from_keywords
 from app_server.embedded.sources import Source, Sources, by_route
 from app_server.errors import OperatorError
-from app_server.settings import Settings
+from app_server.settings import Settings, variables_of
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +24,7 @@ GUNICORNS = {
 """Settings of `app-server serve` that are gunicorn's to make, and the flag that makes them."""
 
 _INSTEAD = {name: hint for name, hint in INSTEAD.items() if name not in ("log_format", "log_json")}
+_INSTEAD["env_file"] = "Set APP_SERVER_ENV_FILE."
 _INSTEAD["log_file"] = "Give gunicorn --error-logfile."
 
 
@@ -55,6 +56,8 @@ def app(*sources: Source | Mapping[str, Source], **settings: Any) -> Application
     if not sources:
         hint = 'Name at least one, such as app("myapp.py").'
         raise OperatorError("no application", where="app_server.gunicorn:app", hint=hint)
+    for name, value in variables_of({}, os.environ).items():
+        os.environ.setdefault(name, value)
     with in_keywords():
         resolved = settings_from_keywords(settings, os.environ, _INSTEAD)
     if resolved.isolation != "none":

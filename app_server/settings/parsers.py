@@ -211,6 +211,11 @@ def icon(word: str) -> str | None:
     return word
 
 
+def optional_file(word: str) -> str | None:
+    """The path of a file, None for "none"."""
+    return None if word == "none" else text(word)
+
+
 def socket_path(word: str) -> str:
     if not word or "\0" in word or len(os.fsencode(word)) > LONGEST_SOCKET_PATH_BYTES:
         raise ValueError(f"a path of at most {LONGEST_SOCKET_PATH_BYTES} bytes")

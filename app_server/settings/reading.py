@@ -22,6 +22,20 @@ class Given:
     where: str
 
 
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of a configuration file: a key with its values as they are written there, None for null."""
+
+    key: str
+    line: int
+    value: str | list[str] | None
+
+    @property
+    def name(self) -> str:
+        """The key as fields are called: flags have dashes."""
+        return self.key.replace("-", "_")
+
+
 def parse(setting: Setting, words: Sequence[str], where: str, source: str = "") -> Any:
     """A setting's value, read from words that `source` gives: a variable or key, which may have a reader of its own."""
     read = setting.readers.get(source, setting.parse)

@@ -9,7 +9,9 @@ from pathlib import Path
 from app_server.errors import OperatorError
 from app_server.settings.bokeh import VARIABLES, read_for_bokeh
 from app_server.settings.contradictions import WAYS_TO_LOG_IN, contradictions
-from app_server.settings.file import from_config
+from app_server.settings.files.config import from_config
+from app_server.settings.files.pyproject import nearest_project
+from app_server.settings.files.variables import read_variables
 from app_server.settings.platform import from_platform
 from app_server.settings.readable import missing_files, unreadable
 from app_server.settings.reading import FILE_ENDING, Given, parse, words_of
@@ -72,6 +74,30 @@ def _secret_of(path: str, where: str, most: int = 1) -> str:
     return text
 
 
+def choose(
+    flags: Mapping[str, Sequence[str]], environ: Mapping[str, str], *, on_platform: bool = False
+) -> dict[str, Given]:
+    """The settings that are given, and where, as for `resolve_settings`; they are not compared with each other."""
+    stated = {**from_environment(environ), **from_flags(flags)}
+    file = stated["use_config"].value if "use_config" in stated else None
+    config = from_config(file) if file is not None else {}
+    return {**config, **(from_platform(environ, stated) if on_platform else {}), **stated}
+
+
+def variables_of(flags: Mapping[str, Sequence[str]], environ: Mapping[str, str]) -> dict[str, str]:
+    """The variables of the file that --env-file names, if it is given. OperatorError for what cannot be read."""
+    given = choose(flags, environ).get("env_file")
+    return read_variables(given.value, given.where) if given is not None else {}
+
+
+def with_project(flags: Mapping[str, Sequence[str]], environ: Mapping[str, str]) -> dict[str, Sequence[str]]:
+    """The flags with --use-config for the nearest pyproject.toml, unless a file, or none, was named."""
+    if "use_config" in flags or environ.get("APP_SERVER_USE_CONFIG", "").strip():
+        return dict(flags)
+    found = nearest_project(environ)
+    return dict(flags) if found is None else {**flags, "use_config": [found]}
+
+
 def resolve_settings(
     flags: Mapping[str, Sequence[str]],
     environ: Mapping[str, str],
@@ -85,10 +111,7 @@ def resolve_settings(
     and HOST are read after the other variables. Files that settings name must be readable.
     OperatorError says what is wrong with the first faulty value, and which flag, variable or line gave it.
     """
-    flagged = from_flags(flags)
-    config = from_config(flagged["use_config"].value) if "use_config" in flagged else {}
-    stated = {**from_environment(environ), **flagged}
-    chosen = {**config, **(from_platform(environ, stated) if on_platform else {}), **stated}
+    chosen = choose(flags, environ, on_platform=on_platform)
     for variable in VARIABLES:
         if environ.get(variable, "").strip():
             read_for_bokeh(variable, environ[variable], variable)

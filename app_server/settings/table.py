@@ -83,9 +83,16 @@ class Settings:
         parse=str, arity=Arity.REST, metavar="ARG", common=True,
     )
     use_config: str | None = setting(
-        None, "read settings from a YAML file",
-        reason="the server reads only files that you name",
+        None, "read settings from this YAML or TOML file, or none",
+        reason="the nearest pyproject.toml with a table [tool.app-server], if there is one",
+        parse=parsers.optional_file, metavar="FILE", common=True,
+        environment=("APP_SERVER_USE_CONFIG",),
+    )
+    env_file: str | None = setting(
+        None, "add the variables of this file to the environment",
+        reason="a .env that lies around may be meant for another program",
         metavar="FILE", common=True,
+        environment=("APP_SERVER_ENV_FILE",),
     )
 
     port: int = setting(

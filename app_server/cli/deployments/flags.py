@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from app_server.cli.command import Flag, choices, switch
-from app_server.settings import Arity
+from app_server.settings import Arity, nearest
 
 DEFAULT_FILE = "deploy.yaml"
 DEPLOYMENT = "Which deployment"
 PROXIES = choices("nginx", "apache", "none")
 
 FILE = Flag(
-    names=("-f", "--file"), metavar="FILE", help="the file that describes the deployment", default=DEFAULT_FILE,
-    group=DEPLOYMENT,
+    names=("-f", "--file"), metavar="FILE", help="the file that describes the deployment",
+    default=f"the nearest {DEFAULT_FILE}", group=DEPLOYMENT,
 )  # fmt: skip
 ENVIRONMENT = Flag(
     names=("-e", "--environment"), metavar="NAME", help="one of its environments, such as staging", group=DEPLOYMENT
@@ -42,6 +44,8 @@ def dashed(name: str) -> str:
     return f"--{name.replace('_', '-')}"
 
 
-def file_of(words: list[str] | None) -> Path:
-    """The deployment's file, as typed or by default."""
-    return Path(words[0] if words else DEFAULT_FILE)
+def file_of(words: Sequence[str] | None) -> Path:
+    """The deployment's file: as typed, or the nearest deploy.yaml in this folder or one above it."""
+    if words:
+        return Path(words[0])
+    return nearest(DEFAULT_FILE, os.environ) or Path(DEFAULT_FILE)

@@ -6,12 +6,13 @@ import argparse
 import dataclasses
 import importlib.util
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app_server.cli.deployments.described import KEYS, SOURCE, values_of
-from app_server.cli.deployments.flags import DEFAULT_FILE, dashed
+from app_server.cli.deployments.flags import dashed, file_of
 from app_server.errors import OperatorError
 from app_server.version import how_to_install
 
@@ -49,7 +50,9 @@ def read(namespace: argparse.Namespace) -> LoadedSpec:
         if name in namespace:
             hint = "Write it into the file, or give --app."
             raise OperatorError("has no meaning without --app", where=dashed(name), hint=hint)
-    file = namespace.file[0] if "file" in namespace else DEFAULT_FILE
+    file = str(file_of(getattr(namespace, "file", None)))
+    if "file" not in namespace and os.path.dirname(file):
+        print(f"app-server: using {file}", file=sys.stderr, flush=True)
     loaded = load(file, namespace.environment[0] if "environment" in namespace else None)
     return built_of(loaded, clone(namespace))
 

@@ -23,19 +23,30 @@ NOT_INSTALLED = "not installed"
 
 
 COMMAND = Command(
-    forms=("[--static|--json]",),
+    forms=("[--settings] [--json]", "--static"),
     text="Print versions and paths. Include them when you report a fault.",
-    examples=("app-server info",),
-    flags=(switch("--static", "print only the path of BokehJS"), switch("--json", "print the report as JSON")),
+    examples=("app-server info", "app-server info --settings"),
+    flags=(
+        switch("--settings", "print the settings of `serve` that are given here, and where each value comes from"),
+        switch("--static", "print only the path of BokehJS"),
+        switch("--json", "print the report as JSON"),
+    ),
 )
 
 
 def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callable[[], int]:
     """What prints the report, or with --static the path of BokehJS only."""
-    if "static" in namespace and "json" in namespace:
-        raise OperatorError("cannot be used with --static", where="--json", hint="Leave one of them out.")
+    for other in ("json", "settings"):
+        if "static" in namespace and other in namespace:
+            raise OperatorError("cannot be used with --static", where=f"--{other}", hint="Leave one of them out.")
     if "static" in namespace:
         return partial(run, lambda: str(static_path()))
+    if "settings" in namespace:
+        from app_server.cli.general.settings_report import settings_json, settings_text
+
+        if "json" in namespace:
+            return partial(run, lambda: json.dumps(settings_json(environ), indent=2))
+        return partial(run, partial(settings_text, environ))
     return partial(run, as_json if "json" in namespace else as_text)
 
 

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from app_server.cli.deployments.flags import DEFAULT_FILE
+from app_server.cli.deployments.flags import file_of as deployment_file
 from app_server.cli.load_tests import deployment
 from app_server.cli.running.choosing import RunningServer, port_in
 from app_server.cli.running.status import ask, fetch
@@ -138,7 +138,7 @@ def file_of(namespace: argparse.Namespace) -> str | None:
         raise OperatorError(
             "needs the number of people that the deployment is for", where="--write", hint="Give --people."
         )
-    file = namespace.write or DEFAULT_FILE
+    file = namespace.write or str(deployment_file(None))
     deployment.check(file)
     return str(file)
 

@@ -20,9 +20,13 @@ from app_server.settings import (
     Arity,
     Settings,
     all_settings,
+    apps_of,
     bokeh_environment,
+    is_toml,
     resolve_settings,
     used_or_not,
+    variables_of,
+    with_project,
     with_signing_key,
     without_effect,
 )
@@ -56,20 +60,40 @@ def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callab
     flags = {setting.name: getattr(namespace, setting.name) for setting in all_settings() if setting.name in namespace}
     if not namespace.files:
         refuse_swallowed_files(flags)
-    settings = resolve_settings(flags, environ, on_platform=True)
+    flags = with_project(flags, environ)
+    variables = variables_of(flags, environ)
+    settings = resolve_settings(flags, {**variables, **environ}, on_platform=True)
     if settings.record is not None:
         from app_server.load.recording.writing import check
 
         check(settings.record)
     own = bokeh_environment(settings.use_config) if settings.use_config is not None else {}
-    paths = expand(namespace.files) if settings.glob else list(namespace.files)
-    return partial(run, settings, paths, own, checks="check" in namespace)
+    files = namespace.files or applications_of(settings.use_config)
+    paths = expand(files) if settings.glob else list(files)
+    return partial(run, settings, paths, own, checks="check" in namespace, variables=variables)
 
 
-def run(settings: Settings, paths: Sequence[str], bokeh_variables: Mapping[str, str], *, checks: bool = False) -> int:
-    """The exit status of the server, once it has stopped, or of the check that `checks` asks for instead."""
+def applications_of(file: str | None) -> Sequence[str]:
+    """The applications that a pyproject.toml names, for a command line that names none."""
+    return apps_of(file) if file is not None and is_toml(file) else []
+
+
+def run(
+    settings: Settings,
+    paths: Sequence[str],
+    bokeh_variables: Mapping[str, str],
+    *,
+    checks: bool = False,
+    variables: Mapping[str, str] | None = None,
+) -> int:
+    """The exit status of the server, once it has stopped, or of the check that `checks` asks for instead.
+
+    `variables` are those of --env-file, for the applications.
+    """
     forgive_output()
     configure_logging(settings)
+    for name, value in (variables or {}).items():
+        os.environ.setdefault(name, value)
     tell_bokeh(os.environ, settings, bokeh_variables)
     for line in without_effect(os.environ):
         log.warning("%s", line)
@@ -77,6 +101,8 @@ def run(settings: Settings, paths: Sequence[str], bokeh_variables: Mapping[str, 
         log.info("%s", line)
     if settings.use_config is not None:
         log.info("reading settings from %s", settings.use_config)
+    if settings.env_file is not None:
+        log.info("reading variables from %s", settings.env_file)
     if settings.secret_key is not None and len(settings.secret_key.split()[0].encode()) < SHORTEST_GOOD_KEY_BYTES:
         log.warning("BOKEH_SECRET_KEY is short enough to guess; `app-server secret` prints a better one")
     if settings.session_ids in SIGNED_IDS and settings.secret_key is None:
@@ -127,7 +153,7 @@ def tell_bokeh(environ: MutableMapping[str, str], settings: Settings, variables:
     """Set the variables that bokeh reads when it is imported."""
     for name in [name for name, text in environ.items() if name.startswith("BOKEH_") and not text.strip()]:
         del environ[name]  # bokeh fails to read an empty value
-    for name, value in variables.items():
+    for name, value in (variables or {}).items():
         # A variable that is set already has precedence over the file.
         environ.setdefault(name, value)
     if settings.session_ids not in SIGNED_IDS:

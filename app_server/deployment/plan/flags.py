@@ -38,7 +38,7 @@ _SET_BY = {
     "access": "apps.*.access and access", "access_contact": "access.contact",
     "ssl_certfile": "tls.certificate", "ssl_keyfile": "tls.key", "console_peers": "console",
 }  # fmt: skip
-_NOT_IN_DEPLOYMENTS = {"show", "dev", "dev_watch", "glob", "use_config", "log_file"}
+_NOT_IN_DEPLOYMENTS = {"show", "dev", "dev_watch", "glob", "use_config", "env_file", "log_file"}
 
 
 @cache

@@ -114,7 +114,7 @@ def test_every_flag_of_the_stock_command_is_known() -> None:
         "--block-limit", "--max-jobs", "--max-queued-jobs", "--max-jobs-per-user",
         "--isolation", "--session-memory", "--session-cpu", "--callback-limit",
         "--store", "--store-ttl", "--store-max-bytes", "--store-max-bookmarks", "--store-encrypt",
-        "--store-optional", "--restore", "--page-parts",
+        "--env-file", "--store-optional", "--restore", "--page-parts",
         "--warm", "--allow-load-tests", "--record", "--otel", "--otel-user", None,
         "--console", "--console-auth", "--console-audit", "--console-peers",
         "--setup", "--static-dirs", "--num-threads", "--tasks",

@@ -78,3 +78,19 @@ def test_packages_that_are_missing_are_named_with_the_command_that_installs_them
     with pytest.raises(OperatorError) as caught:
         need_packages(*names, where="certificate")
     assert str(caught.value) == what + how_to_install("deploy")
+
+
+def test_deployment_is_found_in_a_folder_above(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    there = run(capsys, "config", "systemd")
+    here = home / "a" / "b"
+    here.mkdir(parents=True)
+    monkeypatch.chdir(here)
+    assert run(capsys, "config", "systemd")[0] == EXIT_USAGE, "without a repository or a home around it"
+    (home / ".git").mkdir()
+    status, out, err = run(capsys, "config", "systemd")
+    assert (status, err) == (EXIT_OK, "app-server: using ../../deploy.yaml\n")
+    assert out == there[1], "the same deployment gives the same files, wherever the command is run"
+    status, _, err = run(capsys, "config", "systemd", "-f", "deploy.yaml")
+    assert status == EXIT_USAGE and "deploy.yaml" in err

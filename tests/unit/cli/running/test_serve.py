@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import sys
 import types
 from pathlib import Path
@@ -61,6 +62,41 @@ def test_a_no_to_signing_is_kept_from_bokeh_which_reads_it_as_a_yes() -> None:
     environ = {"BOKEH_SIGN_SESSIONS": "no"}
     tell_bokeh(environ, Settings(), {})
     assert environ == {}
+
+
+def test_project_names_settings_and_applications(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "pyproject.toml").write_text('[tool.app-server]\napps = ["a.py"]\nport = 8000\n', encoding="utf-8")
+    (tmp_path / "sub").mkdir()
+    monkeypatch.chdir(tmp_path / "sub")
+    prepared = prepare(argparse.Namespace(files=[]), {"HOME": str(tmp_path)})
+    settings, paths, _ = prepared.args  # type: ignore[attr-defined]
+    assert (settings.port, settings.use_config, paths) == (8000, "../pyproject.toml", ["../a.py"])
+    prepared = prepare(argparse.Namespace(files=["b.py"], port=["81"]), {"HOME": str(tmp_path)})
+    settings, paths, _ = prepared.args  # type: ignore[attr-defined]
+    assert (settings.port, paths) == (81, ["b.py"])
+    prepared = prepare(argparse.Namespace(files=[], use_config=["none"]), {"HOME": str(tmp_path)})
+    settings, paths, _ = prepared.args  # type: ignore[attr-defined]
+    assert (settings, paths) == (Settings(), [])
+
+
+@pytest.mark.usefixtures("no_server")
+def test_file_of_variables_reaches_settings_and_applications_but_overrides_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = tmp_path / ".env"
+    file.write_text("TEST_PASSWORD='hunter2 $x'\nTEST_SET=file\nAPP_SERVER_ROUTE=a\n", encoding="utf-8")
+    monkeypatch.setenv("TEST_SET", "before")
+    for name in ("TEST_PASSWORD", "APP_SERVER_ROUTE"):
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    prepared = prepare(argparse.Namespace(files=[], env_file=[str(file)]), {})
+    assert prepared.args[0].route == "a" and "TEST_PASSWORD" not in os.environ  # type: ignore[attr-defined]
+    with caplog.at_level(logging.INFO):
+        prepared()
+    assert (os.environ["TEST_PASSWORD"], os.environ["TEST_SET"]) == ("hunter2 $x", "before")
+    assert f"reading variables from {file}" in caplog.messages and "hunter2" not in caplog.text
+    prepared = prepare(argparse.Namespace(files=[]), {"APP_SERVER_ENV_FILE": str(file), "APP_SERVER_ROUTE": "b"})
+    assert prepared.args[0].route == "b"  # type: ignore[attr-defined]
 
 
 @pytest.mark.usefixtures("no_server")

@@ -1,0 +1,1 @@
+"""Files that settings and variables are read from, and where they are found."""

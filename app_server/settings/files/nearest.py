@@ -1,0 +1,51 @@
+"""Files that are found in the current folder or in one above it, as git finds a repository."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from app_server.errors import OperatorError
+
+_MARK = ".git"
+
+
+def search_path(folder: Path, home: Path | None) -> list[Path]:
+    """The folder and those above it, up to the root of its repository or the home directory.
+
+    Outside both it is only the folder: what lies in /tmp or in / belongs to other people.
+    """
+    folders = [folder, *folder.parents]
+    for number, each in enumerate(folders):
+        if each == home or (each / _MARK).exists():
+            return folders[: number + 1]
+    return [folder]
+
+
+def nearest(name: str, environ: Mapping[str, str], wanted: Callable[[Path], bool] = Path.is_file) -> Path | None:
+    """The path of the nearest file of this name, as seen from the current folder; None if there is none.
+
+    `wanted` says whether it can be this file. OperatorError for one in a folder above that belongs to another user.
+    """
+    here = Path(os.path.abspath(os.curdir))
+    home = environ.get("HOME") or environ.get("USERPROFILE")
+    for folder in search_path(here, Path(os.path.abspath(home)) if home else None):
+        path = folder / name
+        if wanted(path):
+            if folder != here:
+                _refuse_foreign(path)
+            return Path(os.path.relpath(path))
+    return None
+
+
+def is_foreign(owner: int, user: int | None) -> bool:
+    """Whether a file's owner is neither this user nor root; no one is where systems have no such numbers."""
+    return user is not None and owner not in (0, user)
+
+
+def _refuse_foreign(path: Path) -> None:
+    user = getattr(os, "geteuid", None)
+    if is_foreign(path.stat().st_uid, None if user is None else user()):
+        what = "belongs to another user, and is only read if you name it"
+        raise OperatorError(what, where=str(path))
