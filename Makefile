@@ -3,6 +3,7 @@
 # make bench  measure against the stock server
 # make docs   write generated files, and build the manual into build/manual
 # make generated  only the generated files    make lock    pin the dependencies again
+# make pictures   take the manual's pictures of pages and commands again, in Chromium
 # make clean  remove what these have made     make wheelhouse  collect what hosts install
 # make test-oldest  what depends on bokeh and Panel, with the oldest Python and the older minors of both
 
@@ -25,7 +26,7 @@ GROUPS := --group test --group dev
 ONLY ?=
 UPGRADE = $(if $(ONLY),$(foreach package,$(ONLY),--upgrade-package $(package)),--upgrade)
 
-.PHONY: demo test test-oldest check lint bench generated docs lock clean wheelhouse run-venv test-venv oldest-venv
+.PHONY: demo test test-oldest check lint bench generated docs pictures lock clean wheelhouse run-venv test-venv oldest-venv
 .DEFAULT_GOAL := test
 
 demo: run-venv
@@ -57,6 +58,9 @@ generated: test-venv
 
 docs: generated
 	$(VENV)/python -m tools.manual
+
+pictures: test-venv
+	$(VENV)/python -m tools.manual.pictures $(ARGS)
 
 # Upgrades within what pyproject.toml allows; run.txt first, so that tests run on what users get.
 lock:

@@ -1,0 +1,51 @@
+"""The manual's pictures are small, all are shown, and what takes them keeps this machine's folders out."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import sys
+from pathlib import Path
+
+from PIL import Image
+
+from tests.support.tools import ROOT
+from tools.manual.pictures.camera import PATHS, compressed
+from tools.manual.pictures.commands import in_terminal
+from tools.manual.pictures.serving import folder
+
+IMAGES = ROOT / "docs" / "images"
+MOST_BYTES = 1_500_000
+
+
+def test_pictures_are_small_together() -> None:
+    assert sum(path.stat().st_size for path in IMAGES.rglob("*.*")) < MOST_BYTES
+
+
+def test_every_picture_is_shown_somewhere() -> None:
+    pages = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("examples/*.md")]
+    shown = set(re.findall(r"images/([\w./-]+)", "".join(page.read_text(encoding="utf-8") for page in pages)))
+    assert {path.relative_to(IMAGES).as_posix() for path in IMAGES.rglob("*.*")} <= shown
+
+
+def test_compressed_picture_has_few_colors_and_is_the_same_each_time() -> None:
+    written = io.BytesIO()
+    Image.linear_gradient("L").convert("RGB").save(written, "PNG")
+    small = compressed(written.getvalue())
+    with Image.open(io.BytesIO(small)) as picture:
+        assert (picture.mode, picture.size) == ("P", (256, 256))
+    assert small == compressed(written.getvalue())
+
+
+def test_command_believes_that_it_has_a_terminal(tmp_path: Path) -> None:
+    asked = "import os, sys; print(sys.stdout.isatty(), os.get_terminal_size().columns); sys.exit(3)"
+    assert in_terminal([sys.executable, "-c", asked], tmp_path, os.environ) == "True 104\n"
+
+
+def test_folders_of_this_machine_have_other_names_in_pictures() -> None:
+    with folder() as place:
+        text = f"{place}/sales.py {ROOT}/app_server {sys.prefix}/bin/python"
+    for path, shown in PATHS.items():
+        text = re.sub(path, shown, text)
+    assert text == "/home/ann/plots/sales.py /home/ann/app-server/app_server /home/ann/venv/bin/python"
