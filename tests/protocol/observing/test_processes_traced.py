@@ -60,8 +60,7 @@ def test_session_in_a_process_of_its_own_goes_on_with_the_trace(isolation: str, 
         assert turn.resource["service.instance.id"].endswith(f"/session-{pid}")
         sockets = [span for span in collector.of_trace(build.trace) if span.name == "GET /board/ws"]
         (socket,) = [span for span in sockets if not _handed_over(span)]
-        collector.wait_for("GET /board/ws", where=lambda span: span.id == socket.parent)
-        (front,) = [span for span in collector.of_trace(build.trace) if span.id == socket.parent]
+        front = collector.parent_of(socket)
         assert _handed_over(front) and front.parent == PROXY
         assert front.resource["process.pid"] != pid == socket.resource["process.pid"]
     # What the session's last turn was is sent before its process ends.

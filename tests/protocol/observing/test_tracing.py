@@ -68,7 +68,7 @@ def test_slider_is_a_turn_with_its_callback_linked_to_the_socket_of_the_proxys_t
         assert socket.trace == TRACE and socket.parent == PROXY
         assert socket.attributes["http.response.status_code"] == 101
         assert collector.tree(TRACE)["turn join"] == "GET /board/ws"
-        (turn,) = [span for span in collector.of_trace(callback.trace) if span.id == callback.parent]
+        turn = collector.parent_of(callback)
         assert (turn.name, turn.parent, turn.links) == ("turn PATCH-DOC", "", (socket.id,))
         assert turn.attributes["app_server.application"] == "/board"
         assert turn.attributes["app_server.waited_ms"] >= 0
@@ -89,7 +89,7 @@ def test_failing_callback_is_a_failed_span_with_its_exception_and_the_log_has_it
     event = callback.events["exception"]
     assert event["exception.type"] == "ValueError"
     assert "board.py" in event["exception.stacktrace"]
-    (turn,) = [span for span in collector.of_trace(callback.trace) if span.id == callback.parent]
+    turn = collector.parent_of(callback)
     assert turn.failed
     (line,) = [line for line in _lines(traced, start) if "raised an exception" in line["message"]]
     assert (line["trace_id"], line["span_id"]) == (turn.trace, turn.id)

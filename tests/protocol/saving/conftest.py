@@ -15,6 +15,7 @@ from tests.protocol.conftest import APPS, SECRET, Served, serving
 from tests.protocol.security.test_auth import COOKIE_SECRET, password_file, write
 from tests.support.client import Client
 from tests.support.ports import free_port
+from tests.support.servers.family import kill_family
 from tests.support.waiting import until
 
 KEPT = APPS / "kept.py"
@@ -55,8 +56,8 @@ def place(tmp_path: Path, processes: ExitStack) -> Place:
 
 
 def kill(served: Served) -> None:
-    """End the server as a machine that fails would."""
-    served.process.process.kill()
+    """End the server as a machine that fails would: with its workers, who would answer at its port for a moment."""
+    kill_family(served.process.process.pid)
     served.process.process.wait()
 
 

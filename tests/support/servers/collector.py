@@ -77,6 +77,15 @@ class Collector:
         until(lambda: len(found()) == len(names), f"spans {names}", PATIENCE_S)
         return found()
 
+    def parent_of(self, child: Span) -> Span:
+        """The span that this one is part of, which ends after it and may be sent later: as soon as it is there."""
+
+        def found() -> list[Span]:
+            return [span for span in self.of_trace(child.trace) if span.id == child.parent]
+
+        until(lambda: len(found()) == 1, f"the span that {child.name} is part of", PATIENCE_S)
+        return found()[0]
+
     def of_trace(self, trace: str) -> list[Span]:
         """The spans of one trace."""
         return [span for span in list(self.spans) if span.trace == trace]
