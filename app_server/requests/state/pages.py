@@ -17,6 +17,10 @@ from app_server.protocol.paths import unescaped
 from app_server.settings import Settings
 
 
+_NOT_A_FILE = (None, "default", "none")
+"""What `--ico-path` may be instead of a file."""
+
+
 class Pages:
     """The index, the page of a failure and the icon; `head` is HTML for the head of every page."""
 
@@ -26,7 +30,7 @@ class Pages:
         self.bundles = embedding.Bundles(
             lambda path: version_of(embedding.static_root() / path), needed_only=settings.page_parts == "needed"
         )
-        self.favicon = _favicon(settings)
+        self._favicon = None if settings.ico_path in _NOT_A_FILE else _favicon_file(settings.ico_path)
         self._settings = settings
         self._runtimes = runtimes
         urls = [runtime.url for runtime in runtimes]
@@ -39,6 +43,11 @@ class Pages:
             trace = "".join(traceback.format_exception(cause)) if cause is not None else None
             return error_page(500, "The application failed", str(error), traceback=trace, head=self.head)
         return error_page(500, "The application failed to start", hint=ASK_OPERATOR, traceback=error.shown or None)
+
+    @property
+    def favicon(self) -> tuple[str, bytes] | None:
+        """The icon's Content-Type and bytes; the logo is drawn when a browser asks for it. None if there is none."""
+        return None if self._settings.ico_path == "none" else self._favicon or favicon()
 
     @property
     def has_index(self) -> bool:
@@ -63,12 +72,8 @@ class Pages:
         return index_page(entries, title="Applications", prefix=prefix)
 
 
-def _favicon(settings: Settings) -> tuple[str, bytes] | None:
-    if settings.ico_path == "none":
-        return None
-    if settings.ico_path in (None, "default"):
-        return favicon()
+def _favicon_file(path: str) -> tuple[str, bytes]:
     try:
-        return "image/x-icon", Path(settings.ico_path).read_bytes()
+        return "image/x-icon", Path(path).read_bytes()
     except OSError as error:
-        raise OperatorError(f"{settings.ico_path} cannot be read: {error.strerror}", where="--ico-path") from None
+        raise OperatorError(f"{path} cannot be read: {error.strerror}", where="--ico-path") from None
