@@ -48,6 +48,7 @@ def gunicorn(
     environ = {"COUNTING_FILE": str(folder / "runs"), "APP_SERVER_RUNTIME_DIR": str(folder / "run"), **environ}
     with running_process(command, f"http://localhost:{port}", env=environ, warm=warm) as started:
         yield Served(Site(started.url), started)
+        started.process.send_signal(signal.SIGINT)  # no worker is to wait for sessions that no one needs any more
 
 
 @pytest.fixture(scope="module")
