@@ -16,7 +16,6 @@ from app_server.page import ASK_OPERATOR, IndexEntry, error_page, favicon, index
 from app_server.protocol.paths import unescaped
 from app_server.settings import Settings
 
-
 _NOT_A_FILE = (None, "default", "none")
 """What `--ico-path` may be instead of a file."""
 
