@@ -79,11 +79,6 @@ class LimitedHTTPServer(HTTPServer):
             self._acceptors.append(acceptor)
             self._handlers[sock.fileno()] = acceptor.stop
 
-    @property
-    def connected(self) -> bool:
-        """Whether a connection is open on which a request may come, or has come."""
-        return bool(self._connections)
-
     def finish(self, *, take_waiting: bool) -> None:
         """Accept no more connections; with `take_waiting` those that have come by now, as no other process would."""
         for acceptor in self._acceptors if take_waiting else ():

@@ -67,6 +67,11 @@ class ReplayedStream(IOStream):
 class SharedHTTPServer(LimitedHTTPServer):
     """Tornado's server, which also answers on connections that other processes hand over."""
 
+    @property
+    def connected(self) -> bool:
+        """Whether a connection is open on which a request may come, or has come."""
+        return bool(self._connections)
+
     def arrive(self, message: Message, sock: socket.socket) -> None:
         """Answer on the connection of this message: the descriptor in it, or the socket that brought it."""
         report = _Report()
