@@ -287,8 +287,7 @@ class Server:
 
     async def _answers_given(self) -> None:
         """Wait until the requests that have come are answered, those of connections that were just accepted too."""
-        if self._http.connected:
-            await asyncio.sleep(_LOOK_S)
+        await asyncio.sleep(_LOOK_S if self._http.connected else 0)
         await until(lambda: not self.state.process.answers, _ANSWER_WITHIN_S, _LOOK_S)
 
     async def _clients_gone(self) -> None:
