@@ -211,6 +211,8 @@ VALUES: dict[str, Any] = {
         "image_pull_secrets": ["registry"],
         "spread": True,
         "prometheus": "monitoring",
+        "monitor": "pod",
+        "autoscale": {"max": 6, "sessions": 40},
         "assigned_users": False,
     },
     "monitoring": {"round_trip_s": 0.5, "labels": {"team": "data"}},

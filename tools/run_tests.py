@@ -10,6 +10,7 @@ measures which lines of `app_server` have run, including subprocesses and forks,
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -79,6 +80,16 @@ def find_dockerd() -> str | None:
     return find_in_system("dockerd")() if may else None
 
 
+def find_kubectl() -> str | None:
+    """kubectl, if its kustomize knows components: that of Debian 12 does not."""
+    found = shutil.which("kubectl")
+    if found is None:
+        return None
+    said = subprocess.run([found, "version", "--client"], capture_output=True, text=True, check=False).stdout
+    version = re.search(r"v(\d+)\.(\d+)", said)
+    return found if version and (int(version[1]), int(version[2])) >= (1, 21) else None
+
+
 def find_engine() -> str | None:
     """The client of a container engine that is new enough, and answers or only needs to be started."""
     found = subprocess.run([*ENGINE, "find"], capture_output=True, text=True, check=False)
@@ -134,6 +145,13 @@ NEEDS = (
         "redis-server",
         "tests/unit/store/test_redis.py",
         "APP_SERVER_TEST_REDIS",
+    ),
+    Need(
+        "kubectl",
+        find_kubectl,
+        "kubernetes-client",
+        "tests/unit/deployment/render/containers/test_kubectl.py",
+        "APP_SERVER_TEST_KUBECTL",
     ),
     Need("bash", find_in_system("bash"), "bash", "tests/shells", "APP_SERVER_TEST_BASH"),
     Need("zsh", find_in_system("zsh"), "zsh", "tests/shells", "APP_SERVER_TEST_ZSH"),

@@ -45,6 +45,7 @@ CHECKS: dict[str, tuple[str, ...]] = {
     "gunicorn": ("services.gunicorn", "applications", "readable"),
     "inventory": ("inventory", "applications"),
     "kubernetes": ("applications",),
+    "kustomize": ("applications",),
     "logrotate": ("services.logrotate",),
     "nginx": ("proxies.nginx", "proxies.neighbours", "proxies.certificate", "applications"),
     "ssh": ("services.ssh",),

@@ -100,6 +100,8 @@ class Pool:
     instances: tuple[Instance, ...]
     is_main: bool
     """whether it has the index page, and all that belongs to no application in particular"""
+    spares: int = 0
+    """how many of the last instances may be missing: an autoscaler starts them when they are needed"""
 
 
 @dataclass(frozen=True, slots=True)

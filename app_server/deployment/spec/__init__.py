@@ -18,7 +18,7 @@ from app_server.deployment.spec.applications import (
     ServerHost,
 )
 from app_server.deployment.spec.base import Model, block
-from app_server.deployment.spec.cluster import Gateway, Ingress, Kubernetes
+from app_server.deployment.spec.cluster import Autoscale, Gateway, Ingress, Kubernetes
 from app_server.deployment.spec.front import (
     Access,
     Embedding,
@@ -45,7 +45,8 @@ from app_server.deployment.spec.running import (
 from app_server.deployment.spec.words import Line, Name, Word
 
 __all__ = [
-    "Access", "Application", "Console", "Containers", "Embedding", "Gateway", "Headers", "Ingress", "Instances",
+    "Access", "Application", "Autoscale", "Console", "Containers", "Embedding", "Gateway", "Headers", "Ingress",
+    "Instances",
     "Kubernetes", "ApplicationAccess", "ApplicationLimits", "Logs", "Maintenance", "Monitoring",
     "OwnInstances", "Paths", "Proxy", "Public", "RateLimits", "Secret", "Secrets", "ServerHost", "Service", "Sessions",
     "Spec", "Tls", "Tunnel",

@@ -1,11 +1,11 @@
 """Settings of a Kubernetes cluster: Ingress or Gateway, registries, monitoring, user ids."""
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from app_server.deployment.spec.base import Model
-from app_server.deployment.spec.readers import LIST, Flag, text
+from app_server.deployment.spec.readers import LIST, Flag, choice, text, whole
 from app_server.deployment.spec.words import Line
 
 ObjectName = Annotated[str, text("the name of a Kubernetes object: a-z, 0-9, '-' and '.', at most 253",
@@ -38,6 +38,15 @@ class Gateway(Model):
     """which of its listeners; default: all"""
 
 
+class Autoscale(Model):
+    """More instances if there are more sessions, by a HorizontalPodAutoscaler."""
+
+    max: Annotated[int, whole(2, 1000)]
+    """the most instances of a pool; the fewest are its `instances`"""
+    sessions: Annotated[int, whole(1)]
+    """how many sessions an instance is to have on average"""
+
+
 class Kubernetes(Model):
     """For the target kubernetes."""
 
@@ -50,6 +59,10 @@ class Kubernetes(Model):
     spread: Flag = True
     """put instances on different nodes and zones, if there are several"""
     prometheus: ObjectName | None = None
-    """the namespace of Prometheus, which may then read /metrics of each instance; a PodMonitor tells it where"""
+    """the namespace of Prometheus, which may then read /metrics of each instance; a monitor tells it where"""
+    monitor: Annotated[Literal["pod", "service"], choice()] = "pod"
+    """whether that is a PodMonitor or a ServiceMonitor of the Prometheus Operator"""
+    autoscale: Autoscale | None = None
+    """start and stop instances by the number of sessions; needs saved sessions and `prometheus`"""
     assigned_users: Flag = False
     """leave user and group ids to the cluster, as OpenShift requires"""

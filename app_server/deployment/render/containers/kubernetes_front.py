@@ -56,6 +56,13 @@ _STARTS: Final[Mapping[str, tuple[str, ...]]] = {
 
 def front(plan: Plan) -> Iterator[Object]:
     """The proxy and what is in front of it."""
+    yield from proxy(plan)
+    yield from ingress(plan)
+    yield from gateway(plan)
+
+
+def proxy(plan: Plan) -> Iterator[Object]:
+    """The proxy, its configuration and its Service."""
     name = proxy_name(plan)
     files = {path.rpartition("/")[2]: file for path, file in render_target(plan.spec.proxy.kind, plan).items()}
     data = {path: file.text for path, file in files.items()}
@@ -68,10 +75,6 @@ def front(plan: Plan) -> Iterator[Object]:
     yield make(plan, "policy/v1", "PodDisruptionBudget", name, {
         "maxUnavailable": 1, "selector": {"matchLabels": labels(plan, name)},
     })  # fmt: skip
-    if plan.spec.kubernetes.ingress is not None:
-        yield _ingress(plan, name)
-    if plan.spec.kubernetes.gateway is not None:
-        yield _route(plan, name)
 
 
 def _ports(plan: Plan) -> list[tuple[str, int, int]]:
@@ -127,9 +130,11 @@ def _container(plan: Plan, files: Mapping[str, File]) -> Object:
     return found
 
 
-def _ingress(plan: Plan, name: str) -> Object:
-    wish = plan.spec.kubernetes.ingress
-    assert wish is not None
+def ingress(plan: Plan) -> Iterator[Object]:
+    """The Ingress, if the deployment asks for one."""
+    wish, name = plan.spec.kubernetes.ingress, proxy_name(plan)
+    if wish is None:
+        return
     port = "https" if plan.tls is not None else "http"
     backend = {"service": {"name": name, "port": {"name": port}}}
     paths = [{"path": plan.site.prefix or "/", "pathType": "Prefix", "backend": backend}]
@@ -141,19 +146,21 @@ def _ingress(plan: Plan, name: str) -> Object:
         spec["ingressClassName"] = wish.class_name
     if wish.tls_secret is not None:
         spec["tls"] = [{"hosts": list(plan.site.hosts), "secretName": wish.tls_secret}]
-    return make(plan, "networking.k8s.io/v1", "Ingress", name, spec, annotations=wish.annotations)
+    yield make(plan, "networking.k8s.io/v1", "Ingress", name, spec, annotations=wish.annotations)
 
 
-def _route(plan: Plan, name: str) -> Object:
-    wish = plan.spec.kubernetes.gateway
-    assert wish is not None
+def gateway(plan: Plan) -> Iterator[Object]:
+    """The HTTPRoute, if the deployment names a Gateway."""
+    wish, name = plan.spec.kubernetes.gateway, proxy_name(plan)
+    if wish is None:
+        return
     parent: Object = {"name": wish.name}
     if wish.namespace is not None:
         parent["namespace"] = wish.namespace
     if wish.section is not None:
         parent["sectionName"] = wish.section
     prefixes = [plan.site.prefix or "/", *(["/_i/"] if plan.site.prefix else [])]
-    return make(plan, "gateway.networking.k8s.io/v1", "HTTPRoute", name, {
+    yield make(plan, "gateway.networking.k8s.io/v1", "HTTPRoute", name, {
         "parentRefs": [parent],
         "hostnames": list(plan.site.hosts),
         "rules": [{

@@ -11,6 +11,8 @@ Object: TypeAlias = dict[str, Any]
 # Until every node knows that a pod is on its way out.
 PRE_STOP_S = 3
 TMP = "64Mi"
+POOL_LABEL: Final = "app-server/pool"
+"""The label of a pool's own Service, which the Services of its instances do not have."""
 APP_UID, PROXY_UID, GROUP_ID = 10001, 10002, 10001
 # What the standard "restricted" asks for, and a root that cannot be written.
 CONTAINER_SECURITY: Final[Object] = {
@@ -36,8 +38,9 @@ def proxy_name(plan: Plan) -> str:
 
 
 def make(plan: Plan, version: str, kind: str, name: str, spec: Object | None, **more: Any) -> Object:
-    """An object of the deployment; `annotations` go to its metadata, all else beside its spec."""
-    metadata: Object = {"name": name, "namespace": namespace(plan), "labels": {"app.kubernetes.io/part-of": plan.name}}
+    """An object of the deployment; `annotations` and `labels` go to its metadata, all else beside its spec."""
+    own_labels = {"app.kubernetes.io/part-of": plan.name, **more.pop("labels", {})}
+    metadata: Object = {"name": name, "namespace": namespace(plan), "labels": own_labels}
     if annotations := more.pop("annotations", None):
         metadata["annotations"] = dict(annotations)
     said = {} if spec is None else {"spec": spec}

@@ -147,9 +147,10 @@ def _values(plan: Plan) -> Mapping[str, Any]:
 
 
 def _most_at_once(plan: Plan) -> int:
-    """How many instances of one pool are lost with one of several machines; 0 if there is only one machine."""
+    """How many instances of one pool are lost with one of several machines, or not started by an autoscaler."""
     places = (Counter(instance.host for instance in pool.instances) for pool in plan.pools)
-    return max(count for place in places for count in place.values()) if plan.is_spread else 0
+    lost = max(count for place in places for count in place.values()) if plan.is_spread else 0
+    return max(lost, *(pool.spares for pool in plan.pools))
 
 
 def relays(plan: Plan) -> tuple[Instance, ...]:
@@ -158,8 +159,8 @@ def relays(plan: Plan) -> tuple[Instance, ...]:
 
 
 def spread(plan: Plan) -> bool:
-    """Whether the instances are on several machines, as those of a swarm are."""
-    return plan.is_spread or bool(relays(plan))
+    """Whether some instances may be missing: on other machines, as those of a swarm, or until they are needed."""
+    return plan.is_spread or bool(relays(plan)) or any(pool.spares for pool in plan.pools)
 
 
 def _tls_lines(plan: Plan) -> tuple[Quoted, ...]:

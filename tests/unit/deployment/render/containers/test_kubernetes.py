@@ -25,10 +25,14 @@ DEPLOYMENTS = {
     "kubernetes: {ingress: {class_name: nginx, tls_secret: web, annotations: {a/b: '3600'}}, prometheus: monitoring,"
     " gateway: {name: edge, namespace: infra, section: https}, image_pull_secrets: regcred, assigned_users: yes}\n",
 }
+DEPLOYMENTS["scaled"] = (
+    "apps: {a: a.py}\npublic: tools.example.org\nsessions: {store: valkey}\n"
+    "kubernetes: {prometheus: monitoring, monitor: service, autoscale: {max: 3, sessions: 40}}\n"
+)
 DEPLOYMENTS["a Valkey"] = DEPLOYMENTS["two pools, secrets, TLS"].replace(
     "{ids: signed}", "{ids: signed, store: valkey}"
 )
-CUSTOM = ("HTTPRoute", "PodMonitor")  # of custom resources, whose schemas are not Kubernetes' own
+CUSTOM = ("HTTPRoute", "PodMonitor", "ServiceMonitor")  # of custom resources, whose schemas are not Kubernetes' own
 VERSIONS = ("1.31", "1.33")
 
 
