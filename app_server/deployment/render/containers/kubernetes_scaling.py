@@ -15,13 +15,13 @@ from app_server.deployment.render.containers.kubernetes_objects import Object, m
 from app_server.errors import OperatorError
 
 METRIC: Final = "app_server_sessions"
-# A quiet quarter of an hour is no reason to move sessions that come back after it.
+# After a quiet quarter of an hour, people may still come back; moving sessions twice costs more than waiting.
 QUIET_S: Final = 900
 # Each step moves the sessions of one instance; they need time to arrive elsewhere.
 STEP_S: Final = 300
 
 ADAPTER_RULE: Final = f"""\
-# For prometheus-adapter: put this into the values of its chart. It is no manifest.
+# For prometheus-adapter: put this into the values of its chart. It is not a manifest.
 rules:
   custom:
     - seriesQuery: '{METRIC}{{namespace!="",pod!=""}}'
@@ -59,7 +59,7 @@ def scaled(plan: Plan) -> bool:
 
 
 def with_spares(plan: Plan, pool: Pool) -> Pool:
-    """The pool with all instances that there may be at most; the plan's, if there is no autoscaler."""
+    """The pool with all instances that there may be at most; the plan's, without an autoscaler."""
     wish = plan.spec.kubernetes.autoscale
     if wish is None:
         return pool
