@@ -182,6 +182,7 @@ VALUES: dict[str, Any] = {
         "workers": 1,
         "environment": {"TZ": "Europe/Berlin"},
     },
+    "image": {"base": "registry.example.org/app-server:0.1.0"},
     "containers": {
         "images": {"app": "registry.example.org/tools:1.2", "proxy": "registry.example.org/tools-nginx:1.2"},
         "publish": {"address": "127.0.0.1", "http": 8080, "https": 8443},

@@ -33,6 +33,8 @@ class Contained:
     """the proxy's image"""
     build_context: str | None
     """the folder of our Dockerfiles; None if the images must exist"""
+    base: str | None
+    """the image that the applications' is built on; None for our own, which is built, too"""
     source: str
     """the folder of the applications"""
     mounts_configuration: bool
@@ -47,6 +49,11 @@ class Contained:
     """patterns of what no release holds: the deployment's own files"""
     secrets: tuple[str, ...]
     """files that no release holds, by absolute paths"""
+
+    @property
+    def builds_app(self) -> bool:
+        """Whether compose builds the instances' image, and does not take the named base as it is."""
+        return self.build_context is not None and not (self.mount and self.base)
 
 
 def contained(loaded: LoadedSpec, beside: str) -> Contained:
@@ -63,10 +70,11 @@ def contained(loaded: LoadedSpec, beside: str) -> Contained:
     if built and stated_proxy is not None and loaded.is_inherited("containers", "images", "proxy"):
         stated_proxy = _tagged(stated_proxy, str(loaded.environment))
     return Contained(
-        app=app or (f"{BASE}:latest" if mount else f"{name}:latest"),
+        app=app or ((spec.image.base or f"{BASE}:latest") if mount else f"{name}:latest"),
         product=app or f"{name}:latest",
         proxy=stated_proxy or proxy,
         build_context=built if built is None or "://" in built else seen_from(beside, built),
+        base=spec.image.base,
         source=seen_from(beside, containers.source or "."),
         mounts_configuration=built is None,
         is_whole=containers.source is not None,

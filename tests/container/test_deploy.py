@@ -304,14 +304,19 @@ def test_second_roll_out_at_the_same_time_is_refused(deployment: Deployment) -> 
     assert "is already rolling out. Wait until it is done." in complained
 
 
-def test_archive_installs_itself_without_building_or_pulling(deployment: Deployment, tmp_path: Path) -> None:
+def test_archive_installs_itself_without_building_or_pulling(
+    app_image: str, deployment: Deployment, tmp_path: Path
+) -> None:
+    # Built on an image of the site's own.
+    base = f"{deployment.stack.name}-base:1"
+    docker("build", "--quiet", "--tag", base, "-", text=f"FROM {app_image}\nENV OF_THE_SITE=yes\n")
     other, port = f"{deployment.stack.name}-there", free_port()
     text = (deployment.folder / "deploy.yaml").read_text(encoding="utf-8")
     text = text.replace(f"name: {deployment.stack.name}", f"name: {other}")
     text = text.replace(f"http: {deployment.stack.port}", f"http: {port}")
     # Where the clone is, is said by the command for once.
     text = text.replace(f'  build_context: "{ROOT}"\n', "")
-    (deployment.folder / "there.yaml").write_text(text, encoding="utf-8")
+    (deployment.folder / "there.yaml").write_text(f"{text}\nimage: {base}\n", encoding="utf-8")
     archive = tmp_path / "site.tar.gz"
     words = ("bundle", "-f", "there.yaml", "--build-context", ROOT)
     done = app_server(*words, "--output", archive, cwd=deployment.folder)
@@ -325,6 +330,7 @@ def test_archive_installs_itself_without_building_or_pulling(deployment: Deploym
     installed = subprocess.run([tmp_path / other / "install.sh"], capture_output=True, text=True, check=False)
     assert installed.returncode == 0, installed.stderr
     assert Stack(other, port, tmp_path).site.get("/who").status == 200
+    assert Stack(other, port, tmp_path).run("app-a1", "printenv", "OF_THE_SITE").strip() == "yes"
 
 
 def test_log_says_who_did_what(deployment: Deployment) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import uuid
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from app_server import __version__
 from tests.container.test_image import fetched, tiny_wheel
 from tests.support.containers.engine import container_state, docker
 from tests.support.containers.images import ROOT, TAG
@@ -74,6 +76,16 @@ def test_one_command_makes_an_image_that_serves(app_image: str, folder: Path, ta
     index = fetched(f"http://localhost:{port}/tools/")
     assert "/tools/two" in index and "helper" not in index
     assert shlex.split(docker("exec", name, "printenv", "APP_SERVER_APPS")) == ["one.py", "two"]
+    # What it says of itself, and the list of what it contains, are those of the applications.
+    labels = json.loads(docker("image", "inspect", "--format", "{{json .Config.Labels}}", tag))
+    about = {key.rpartition("image.")[2]: value for key, value in labels.items()}
+    assert about["description"] == "Serves /one, /two" and about["base.name"] == f"{tag}/app-server:latest"
+    assert (about["version"], about["licenses"]) == ("latest", "")
+    listed = json.loads(docker("exec", name, "cat", labels["app-server.sbom"]))
+    assert listed["metadata"]["component"]["name"] == "applications"
+    purls = {component["purl"].partition("?")[0] for component in listed["components"]}
+    assert {"pkg:pypi/tinywheel@1.0", f"pkg:pypi/app-server@{__version__}"} <= purls
+    assert any(purl.startswith("pkg:deb/debian/") for purl in purls)
 
     before = docker("image", "inspect", "--format", "{{.Id}}", tag)
     (folder / "helper.py").write_text("1 / 0\n", encoding="utf-8")
@@ -95,9 +107,10 @@ def test_one_command_makes_an_image_that_serves(app_image: str, folder: Path, ta
 
 def test_deployment_gets_the_image_that_it_names(app_image: str, folder: Path, tag: str) -> None:
     text = "apps: {two: {path: two, route: /second}}\npublic: localhost\ncontainers: {images: {app: 'TAG:7'}}\n"
-    (folder / "deploy.yaml").write_text(text.replace("TAG", tag), encoding="utf-8")
-    made = app_server("image", "--from", app_image, cwd=folder)
+    (folder / "deploy.yaml").write_text(f"{text.replace('TAG', tag)}image: {app_image}\n", encoding="utf-8")
+    made = app_server("image", cwd=folder)
     assert made.returncode == 0, made.stderr
+    assert made.stdout.splitlines()[0] == f"{tag}:7 from {app_image}"
     assert "  tried it: /second answers in " in made.stdout
     assert docker("run", "--rm", f"{tag}:7", "sh", "-c", "find /apps -type f") == "/apps/two/main.py"
 

@@ -12,13 +12,14 @@ import shlex
 import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from app_server.deployment.contained import BASE, LABEL, is_base
+from app_server.deployment.images.base import pip_of, pip_secret, provide, provide_pip, refuse_foreign
 from app_server.deployment.images.contents import Contents
 from app_server.deployment.images.context import context_of
-from app_server.deployment.images.sources import DOCKERFILE
+from app_server.deployment.images.sources import sources
 from app_server.deployment.progress.buildkit import BuildSteps
 from app_server.deployment.progress.progress import Progress
 from app_server.deployment.rollout import docker
@@ -49,11 +50,20 @@ class Wish:
     """the kind of a proxy whose image is built too where it is missing: compose.yaml names it"""
     tried: bool = True
     force: bool = False
+    installer: str | None = None
+    """the image that brings pip, if it is not the one beside the base"""
+    revision: str = ""
+    """of the applications, if they are in a repository"""
 
     @property
     def pip(self) -> str:
-        """The image that brings pip, beside the base."""
-        return f"{self.base.rpartition(':')[0]}:pip"
+        """The image that brings pip."""
+        return self.installer or pip_of(self.base)
+
+    @property
+    def secret(self) -> tuple[str, ...]:
+        """The words of `docker build` that hand pip's configuration over."""
+        return () if self.pip_conf is None else pip_secret(self.pip_conf)
 
 
 def full_name(text: str, flag: str) -> str:
@@ -69,12 +79,13 @@ def build(wish: Wish, progress: Progress) -> int:
     docker.require_builder()
     _refuse_taken(wish)
     progress(f"{wish.name} from {wish.base}")
-    needed = [(wish.base, "app-server"), *([(wish.pip, "pip")] if wish.contents.requirements else [])]
-    for image, target in needed:
-        _provide(image, target, wish, progress)
-    if wish.proxy is not None and wish.build_context is not None:
-        _provide(f"{BASE}-{wish.proxy}:latest", "", wish, progress, f"docker/{wish.proxy}/Dockerfile")
-    _refuse_foreign_base(wish.base)
+    provide(wish.base, "app-server", wish.build_context, progress, secret=wish.secret)
+    if wish.contents.requirements:
+        wish = replace(wish, installer=provide_pip(wish.base, wish.build_context, progress, wish.secret))
+    if wish.proxy is not None and (clone := wish.build_context or sources()) is not None:
+        dockerfile = f"docker/{wish.proxy}/Dockerfile"
+        provide(f"{BASE}-{wish.proxy}:latest", "", clone, progress, secret=wish.secret, dockerfile=dockerfile)
+    refuse_foreign(wish.base)
     image = _built(wish, progress)
     try:
         if wish.tried:
@@ -103,7 +114,7 @@ def _built(wish: Wish, progress: Progress) -> str:
         context = Path(scratch)
         write_context(wish, context)
         with progress.step("building it", done):
-            image, steps = docker.build(*_secret(wish), str(context), where=wish.name, progress=progress)
+            image, steps = docker.build(*wish.secret, str(context), where=wish.name, progress=progress)
     return image
 
 
@@ -119,37 +130,6 @@ def _refuse_taken(wish: Wish) -> None:
         hint = "Choose another --tag, or give --force."
         what = "exists already, and was not built by this command"
         raise OperatorError(what, where=wish.name, hint=hint)
-
-
-def _provide(image: str, target: str, wish: Wish, progress: Progress, dockerfile: str = DOCKERFILE) -> None:
-    """See to it that an image is here that others are built from. OperatorError where it is not and cannot be built."""
-    if docker.image_id(image) is not None:
-        return
-    if wish.build_context is None:
-        use = "" if target == "app-server" else "; it installs the requirements"
-        hint = "Set --build-context to a clone of app-server, or load the image with `docker load`."
-        raise OperatorError(f"there is no such image{use}", where=image, hint=hint)
-    words = ["--file", str(wish.build_context / dockerfile), "--tag", image]
-    if target:
-        words += ["--target", target]
-    words += [*_secret(wish), str(wish.build_context)]
-    with progress.step(f"building {image} from {wish.build_context}", f"built {image} from {wish.build_context}"):
-        docker.build(*words, where=image, progress=progress)
-
-
-def _secret(wish: Wish) -> tuple[str, ...]:
-    return () if wish.pip_conf is None else ("--secret", f"id=pip.conf,src={wish.pip_conf.resolve()}")
-
-
-def _refuse_foreign_base(base: str) -> None:
-    """OperatorError for a base that is not an image of app-server, or already contains a site's applications."""
-    config = docker.about(base)["Config"]
-    if LABEL in (config.get("Labels") or {}):
-        hint = "Use app-server; if its name was overwritten, remove it with `docker rmi` and build it again."
-        raise OperatorError("is an image of applications, which cannot be a base", where=base, hint=hint)
-    if config.get("Entrypoint") != ["start"]:
-        hint = "Use app-server, or an image that is built FROM it."
-        raise OperatorError("was not built by app-server", where=base, hint=hint)
 
 
 def write_context(wish: Wish, context: Path) -> None:
@@ -174,8 +154,27 @@ def dockerfile(wish: Wish) -> Iterator[str]:
     yield "COPY apps /apps"
     yield f"ENV APP_SERVER_APPS={_quoted(words)}"
     yield f"LABEL {LABEL}={_quoted(words)} \\"
-    yield f"      org.opencontainers.image.title={_quoted(wish.name)} \\"
-    yield f"      org.opencontainers.image.base.name={_quoted(wish.base)}"
+    labels = [f"      {name}={_quoted(value)}" for name, value in _labels(wish)]
+    yield from (f"{label} \\" for label in labels[:-1])
+    yield labels[-1]
+
+
+def _labels(wish: Wish) -> Iterator[tuple[str, str]]:
+    """What the image says of itself. An empty value takes back what the base says, which is not true of applications.
+
+    When it was created is left out: the same applications give the same image.
+    """
+    about = {
+        "title": wish.name,
+        "description": f"Serves {', '.join(wish.contents.routes)}",
+        "version": wish.name.rpartition(":")[2],
+        "revision": wish.revision,
+        "licenses": "",
+        "base.name": wish.base,
+    }
+    yield from ((f"org.opencontainers.image.{name}", value) for name, value in about.items())
+    if wish.contents.requirements is not None:
+        yield "app-server.sbom", "/opt/packages/sbom.cdx.json"
 
 
 def _quoted(value: str) -> str:

@@ -8,6 +8,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+from app_server.deployment.images.base import provide, refuse_foreign
 from app_server.deployment.images.contents import of_plan
 from app_server.deployment.images.context import context_of
 from app_server.deployment.plan.values import Plan
@@ -46,6 +47,9 @@ def build(plan: Plan, place: Path, folder: Path, progress: Progress) -> None:
     services = Project(plan.name, [place / "compose.yaml"], folder)
     if plan.contained.build_context is not None:
         refuse_foreign_images(plan)
+        if plan.contained.base is not None:
+            provide(plan.contained.base, "app-server", None, progress)
+            refuse_foreign(plan.contained.base)
         steps = BuildSteps()
         with progress.step("building the images", lambda: f"built the images{steps.summary}"):
             steps = _build(plan, place, folder, progress)

@@ -16,6 +16,9 @@ def bases_are_no_products(plan: Plan) -> Iterator[RuleVerdict]:
     if images.app is not None and made.build_context and not made.mount and is_base(images.app):
         what = f"{images.app} is the base of other images, and would contain this site's applications"
         yield fault(("containers", "images", "app"), what, "Remove it, or choose another name.")
+    if images.app is not None and images.app == made.base and not made.mount:
+        what = f"{images.app} is also the base that it would be built on"
+        yield fault(("image", "base"), what, "Give them different names.")
     if images.app is not None and images.app == images.proxy:
         what = f"{images.app} is also the proxy's image"
         yield fault(("containers", "images", "app"), what, "Give them different names.")

@@ -29,6 +29,7 @@ from app_server.deployment.spec.front import (
     RateLimits,
     Tls,
 )
+from app_server.deployment.spec.image import Built
 from app_server.deployment.spec.monitoring import Monitoring
 from app_server.deployment.spec.readers import LIST
 from app_server.deployment.spec.running import (
@@ -45,9 +46,8 @@ from app_server.deployment.spec.running import (
 from app_server.deployment.spec.words import Line, Name, Word
 
 __all__ = [
-    "Access", "Application", "Autoscale", "Console", "Containers", "Embedding", "Gateway", "Headers", "Ingress",
-    "Instances",
-    "Kubernetes", "ApplicationAccess", "ApplicationLimits", "Logs", "Maintenance", "Monitoring",
+    "Access", "Application", "Autoscale", "Built", "Console", "Containers", "Embedding", "Gateway", "Headers",
+    "Ingress", "Instances", "Kubernetes", "ApplicationAccess", "ApplicationLimits", "Logs", "Maintenance", "Monitoring",
     "OwnInstances", "Paths", "Proxy", "Public", "RateLimits", "Secret", "Secrets", "ServerHost", "Service", "Sessions",
     "Spec", "Tls", "Tunnel",
 ]  # fmt: skip
@@ -96,6 +96,8 @@ class Spec(Model):
     """settings of the alert rules for Prometheus"""
     service: Service = block(Service)
     """the program that starts the instances; a bare word is its name"""
+    image: Built = block(Built)
+    """what the image of the applications is built on; a bare word is its base"""
     containers: Containers = block(Containers)
     """for container targets"""
     kubernetes: Kubernetes = block(Kubernetes)

@@ -30,6 +30,7 @@ def planned(folder: Path, text: str, environment: str | None = None, beside: str
         ("containers: {images: {app: 'x:1', proxy: 'y:2'}}", "x:1", "y:2"),
         # What is mounted is in no image: this is the base itself.
         ("name: sales\npaths: {apps: /srv/x}", "app-server:latest", "app-server-nginx:latest"),
+        ("name: sales\npaths: {apps: /srv/x}\nimage: team/base:2", "team/base:2", "app-server-nginx:latest"),
     ],
 )
 def test_images_are_called_after_the_deployment(tmp_path: Path, text: str, app: str, proxy: str) -> None:
@@ -43,6 +44,23 @@ def test_environments_share_neither_project_nor_image(tmp_path: Path) -> None:
         document = yaml.safe_load(render("compose", planned(tmp_path, text, environment))["compose.yaml"].text)
         images = {service["image"] for service in document["services"].values()}
         assert (document["name"], images) == (name, {f"{name}:latest", f"{name}:nginx"})
+
+
+def test_named_base_takes_the_place_of_the_one_that_would_be_built(tmp_path: Path) -> None:
+    text = "name: sales\ncontainers: {build_context: .}\nimage: {base: 'registry.example.org/app-server:2'}"
+    plan = planned(tmp_path, text)
+    document = yaml.safe_load(render("compose", plan)["compose.yaml"].text)
+    build = document["services"]["app-a1"]["build"]
+    assert build["additional_contexts"] == {
+        "apps": ".", "app-server": "docker-image://registry.example.org/app-server:2"
+    }  # fmt: skip
+    assert (plan.contained.base, plan.contained.builds_app) == ("registry.example.org/app-server:2", True)
+
+
+def test_base_with_mounted_applications_is_run_as_it_is(tmp_path: Path) -> None:
+    text = "paths: {apps: /srv/x}\ncontainers: {build_context: .}\nimage: team/base:2"
+    service = yaml.safe_load(render("compose", planned(tmp_path, text))["compose.yaml"].text)["services"]["app-a1"]
+    assert service["image"] == "team/base:2" and "build" not in service and "pull_policy" not in service
 
 
 @pytest.mark.parametrize(

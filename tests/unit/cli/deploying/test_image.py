@@ -31,6 +31,12 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
                                       "Such as dashboard, dashboard:2 or registry.example.org/team/dashboard:2."),
         (["one.py", "--build-context", "."], "--build-context FOLDER: is not a clone of app-server. "
                                              "Name the folder that contains docker/app-server/Dockerfile."),
+        (["one.py", "--base"], "FILE_OR_DIR: has no meaning with --base. Leave one of them out."),
+        (["--base", "--from", "x"], "--from: has no meaning with --base. Leave one of them out."),
+        (["--base", "--no-try"], "--no-try: has no meaning with --base. Leave one of them out."),
+        (["--base", "-f", "x.yaml"], "--file: has no meaning with --base. Leave one of them out."),
+        (["--base", "-t", "One"], "--tag: 'One' is not the name of an image. "
+                                  "Such as dashboard, dashboard:2 or registry.example.org/team/dashboard:2."),
     ],
 )  # fmt: skip
 def test_what_makes_no_sense_is_one_line(

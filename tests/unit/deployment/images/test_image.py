@@ -16,13 +16,17 @@ NEEDS = Requirements(Path("/y"), (Path("a/it's.txt"),), (Path("a/it's.txt"),))
 
 
 def test_dockerfile_quotes_what_it_names() -> None:
-    wish = Wish("one:latest", "registry.example.org:5000/app-server:2", ONE)
+    wish = Wish("one:latest", "registry.example.org:5000/app-server:2", ONE, revision="4a6f")
     assert list(dockerfile(wish)) == [
         "FROM registry.example.org:5000/app-server:2",
         "COPY apps /apps",
         "ENV APP_SERVER_APPS=\"'my one.py' 'two\\$'\"",
         "LABEL app-server.applications=\"'my one.py' 'two\\$'\" \\",
         '      org.opencontainers.image.title="one:latest" \\',
+        '      org.opencontainers.image.description="Serves /my%20one, /two\\$" \\',
+        '      org.opencontainers.image.version="latest" \\',
+        '      org.opencontainers.image.revision="4a6f" \\',
+        '      org.opencontainers.image.licenses="" \\',
         '      org.opencontainers.image.base.name="registry.example.org:5000/app-server:2"',
     ]
     assert wish.pip == "registry.example.org:5000/app-server:pip"
@@ -35,6 +39,11 @@ def test_requirements_are_installed_before_the_applications_are_copied() -> None
         "RUN --mount=from=app-server:pip,target=/pip --mount=source=requirements,target=/requirements "
         "--mount=type=secret,id=pip.conf,target=/etc/pip.conf,uid=10001 "
         "cd /requirements/a && /pip/install 'it'\"'\"'s.txt'"
+    )
+    assert lines[-1] == '      app-server.sbom="/opt/packages/sbom.cdx.json"'
+    other = Wish("one:latest", "registry.example.org/app-server:2", contents, installer="app-server:pip")
+    assert next(line for line in dockerfile(other) if line.startswith("RUN ")).startswith(
+        "RUN --mount=from=app-server:pip,target=/pip "
     )
 
 

@@ -22,6 +22,12 @@ CASES: list[Case] = [
         "containers: {images: {app: site, proxy: front}}\n",
         "deploy.yaml:2:23: containers.images.app: site is also the proxy's image. Give them different names.",
     ),
+    (
+        "bases_are_no_products",
+        "image: site\ncontainers: {build_context: ., images: {app: site}}\n",
+        "image: base\ncontainers: {build_context: ., images: {app: site}}\n",
+        "deploy.yaml:2:1: image: site is also the base that it would be built on. Give them different names.",
+    ),
 ]
 
 
