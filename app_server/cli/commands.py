@@ -56,6 +56,8 @@ GROUPS = (
         "release": "pack a deployment for hosts, or try it on one",
         "wheelhouse": "collect what hosts install",
         "export": "write the playbooks or Dockerfiles into a folder",
+        "backup": "write sessions, secrets and certificates into one file",
+        "restore": "bring back what a backup has",
         "certificate": "make a certificate for development, or check one",
         "tunnel": "reach a server through SSH",
     }),

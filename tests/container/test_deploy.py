@@ -23,6 +23,7 @@ from playwright.sync_api import Page
 from app_server.deployment.rollout.docker import image_id
 from app_server.deployment.rollout.preflight import preflight_project
 from tests.container.test_image import tiny_wheel
+from tests.container.test_saved_sessions import shows, use
 from tests.container.test_stack import opened, visitors, wait_until_back
 from tests.support.browsers.pages import Complaints, drag_slider, wait_for_model
 from tests.support.containers.engine import docker
@@ -374,6 +375,26 @@ def test_status_shows_what_runs_and_of_which_release(deployment: Deployment) -> 
     finally:
         deployment.stack.compose("start", "app-a2")
         deployment.stack.wait_healthy("app-a2")
+
+
+def test_sessions_come_back_from_a_backup(deployment: Deployment, tmp_path: Path) -> None:
+    stack, archive = deployment.stack, tmp_path / "x.backup"
+    token = use(stack.site, 4)
+    instances = [stack.container("app-a1"), stack.container("app-a2")]
+    docker("stop", *instances)
+    try:
+        done = app_server("backup", archive, cwd=deployment.folder)
+        assert done.returncode == 0, done.stderr
+        assert re.fullmatch(r".*x\.backup: [1-9]\d* sessions?, 0 bookmarks\n", done.stderr), done.stderr
+        files = [word for name in ("compose", "images") for word in ("--file", stack.folder / f"{name}.yaml")]
+        place = ("compose", *files, "--project-directory", deployment.folder)
+        empty = "rm /var/lib/app-server/sessions/*.session"
+        docker(*place, "run", "--rm", "--no-deps", "--entrypoint", "sh", "app-a1", "-c", empty)
+        done = app_server("restore", archive, cwd=deployment.folder)
+        assert done.returncode == 0 and done.stdout.startswith("restored "), done.stdout + done.stderr
+    finally:
+        docker("start", *instances)
+    until(lambda: shows(stack.site, token, 4), "the session is as it was", 60)
 
 
 def test_maintenance_stays_over_a_new_proxy_until_it_is_off(deployment: Deployment) -> None:

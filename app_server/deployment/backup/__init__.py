@@ -1,0 +1,1 @@
+"""Backups of deployments: which files and sessions belong to one, and how they are reached where it runs."""

@@ -1,0 +1,144 @@
+"""`app-server backup` and `restore`: what they are about, what they refuse, and what comes back."""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+
+from app_server.cli import EXIT_FAILED, EXIT_OK, EXIT_USAGE, main
+from app_server.store.base import Write, session_key
+from app_server.store.folder import FolderStore
+
+KEY = session_key("/app", "one")
+DEPLOYMENT = """
+name: tools
+apps: {myapp: myapp.py}
+public: tools.example.org
+sessions: {store: HOME/sessions}
+secrets: {secret_key: {file: HOME/etc/secret_key}, cookie_secret: {environment: COOKIES}}
+tls: {certificate: HOME/etc/tls.pem, key: HOME/etc/tls.key}
+"""
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder, with a saved session and its keys."""
+    monkeypatch.chdir(tmp_path)
+    save(tmp_path / "sessions", b"journal")
+    (tmp_path / "etc").mkdir()
+    for name in ("secret_key", "tls.pem", "tls.key"):
+        (tmp_path / "etc" / name).write_text(name, encoding="utf-8")
+    return tmp_path
+
+
+def save(folder: Path, data: bytes) -> None:
+    """Save a session."""
+    store = FolderStore(str(folder), ttl_s=1000, max_bytes=10**6)
+    claim = store.claim(KEY, create=True)
+    assert claim is not None and store.write([Write(claim, data, True)]) == []
+    store.close()
+
+
+def saved(folder: Path) -> bytes:
+    """What is saved of the session."""
+    return (folder / f"{KEY}.session").read_bytes()
+
+
+def test_store_and_files_come_back_elsewhere(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    key = home / "etc" / "secret_key"
+    assert main(["backup", "x.backup", "--store", "sessions", "--also", str(key), "--also", "tls=etc/tls.pem"], {}) == 0
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err) == ("", f"x.backup: 1 session, 0 bookmarks, file:{key}, tls\n")
+    assert stat.S_IMODE((home / "x.backup").stat().st_mode) == 0o600
+    key.unlink()
+    (home / "new").mkdir(mode=0o700)
+    assert main(["restore", "x.backup", "--store", "new", "--also", str(key)], {}) == EXIT_OK
+    assert capsys.readouterr().out.splitlines() == [
+        "restored 1 session, 0 bookmarks",
+        f"file:{key}: restored to {key}",
+        "tls: left out, because it is not said where it belongs; --also tls=PATH says it",
+        "Servers read secrets and certificates when they start: restart them, or roll out again.",
+    ]
+    assert saved(home / "new") == b"journal" and key.read_text(encoding="utf-8") == "secret_key"
+    # Again: nothing is there to do. What is newer stays.
+    save(home / "new", b"newer")
+    assert main(["restore", "x.backup", "--store", "new", "--also", str(key)], {}) == EXIT_OK
+    assert capsys.readouterr().out.splitlines()[:2] == [
+        "restored 0 sessions, 0 bookmarks; 1 that exist stay as they are", f"file:{key}: {key} is as it was",
+    ]  # fmt: skip
+    assert saved(home / "new") == b"newer"
+
+
+def test_deployment_on_this_machine_has_its_secrets_and_certificates(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (home / "deploy.yaml").write_text(DEPLOYMENT.replace("HOME", str(home)), encoding="utf-8")
+    assert main(["backup", "x.backup"], {}) == EXIT_OK
+    assert capsys.readouterr().err.splitlines() == [
+        "x.backup: 1 session, 0 bookmarks, secrets.secret_key, tls.certificate, tls.key",
+        "note: secrets.cookie_secret is not in a file, but in the variable COOKIES: keep a copy of it",
+    ]
+    # On another machine, everything is elsewhere.
+    other = home / "other"
+    (other / "sessions").mkdir(parents=True, mode=0o700)
+    (home / "deploy.yaml").write_text(DEPLOYMENT.replace("HOME", str(other)), encoding="utf-8")
+    assert main(["restore", "x.backup"], {}) == EXIT_OK
+    assert saved(other / "sessions") == b"journal"
+    assert sorted(path.name for path in (other / "etc").iterdir()) == ["secret_key", "tls.key", "tls.pem"]
+    # A file that differs stops it before anything is done, a session included.
+    (other / "etc" / "tls.key").write_text("newer", encoding="utf-8")
+    (other / "sessions" / f"{KEY}.session").unlink()
+    assert main(["restore", "x.backup"], {}) == EXIT_FAILED
+    assert "tls.key: exists, and is not what the backup has. Nothing was restored." in capsys.readouterr().err
+    assert list((other / "sessions").iterdir()) == []
+    assert main(["restore", "x.backup", "--force"], {}) == EXIT_OK
+    assert (other / "etc" / "tls.key").read_text(encoding="utf-8") == "tls.key"
+
+
+def test_backup_passes_through_pipes(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    assert main(["backup", "-", "--store", "sessions"], {}) == EXIT_OK
+    captured = capfdbinary.readouterr()
+    assert captured.err == b"stdout: 1 session, 0 bookmarks\n"
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(captured.out)))
+    (home / "new").mkdir(mode=0o700)
+    assert main(["restore", "-", "--store", "new"], {}) == EXIT_OK
+    assert saved(home / "new") == b"journal"
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(captured.out[:2000])))
+    assert main(["restore", "-", "--store", "new"], {}) == EXIT_FAILED
+    assert b"app-server: stdin: is damaged: " in capfdbinary.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "error"),
+    [
+        (["backup"], EXIT_USAGE, "FILE: is required. For example: app-server backup tools.backup"),
+        (["restore"], EXIT_USAGE, "FILE: is required. For example: app-server restore tools.backup"),
+        (["backup", "x"], EXIT_USAGE,
+         "it is not known what is meant. Name the server's store with --store, or a deployment with -f deploy.yaml."),
+        (["backup", "x", "-e", "staging", "--store", "sessions"], EXIT_USAGE,
+         "--environment: has no meaning without a deployment. Name the file of the deployment: -f deploy.yaml"),
+        (["backup", "x", "-f", "deploy.yaml", "--store", "sessions"], EXIT_USAGE,
+         "--store: has no meaning with --file. Leave one of them out: the deployment says where its sessions are."),
+        (["backup", "etc", "--store", "sessions"], EXIT_USAGE, "etc: exists. Choose another name, or give --force."),
+        (["backup", "no/x", "--store", "sessions"], EXIT_FAILED, "no/x: cannot be written: No such file or directory"),
+        (["backup", "x", "--store", "none-such"], EXIT_FAILED,
+         "--store: HOME/none-such does not exist. Name the server's."),
+        (["backup", "x", "--also", "etc"], EXIT_FAILED,
+         "etc: cannot be read: Is a directory"),
+        (["restore", "no", "--store", "sessions"], EXIT_FAILED, "no: cannot be read: No such file or directory"),
+    ],
+)  # fmt: skip
+def test_what_makes_no_sense_is_one_line(
+    home: Path, capsys: pytest.CaptureFixture[str], words: list[str], status: int, error: str
+) -> None:
+    assert main(words, {}) == status
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err) == ("", f"app-server: {error.replace('HOME', str(home))}\n")
+    assert sorted(os.listdir(home)) == ["etc", "sessions"]
