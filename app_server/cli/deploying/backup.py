@@ -37,7 +37,7 @@ COMMAND = Command(
     "into one file that only you can read, while they are in use. `-` writes to stdout, to encrypt it for example. "
     "`app-server restore` brings it back, also on another machine or into another kind of store.",
     examples=("app-server backup tools.backup", "app-server backup - | age -p > tools.backup.age",
-              "app-server backup x.backup --store /var/lib/x/sessions --also /etc/x/secret_key"),
+              "app-server backup x.backup --store x/sessions --also /etc/x/secret_key"),
     words=(Word(name="output", metavar="FILE", help="where to write it, `-` for stdout"),),
     flags=(*FLAGS, switch("--force", "replace FILE if it exists")),
 )  # fmt: skip
@@ -66,7 +66,7 @@ def run(subject: Subject, path: Path | None, *, overwrite: bool = False) -> int:
         with _named_at_the_end(path, overwrite=overwrite) as draft:
             about = write(subject, draft)
     files = f", {', '.join(about.files)}" if about.files else ""
-    complain(f"{path or 'stdout'}: {in_words(about.counts['session'], about.counts['bookmark'])}{files}")
+    complain(f"{path or 'stdout'}: {in_words(about.amounts['session'], about.amounts['bookmark'])}{files}")
     for line in subject.left_out:
         complain(f"note: {line}")
     return 0

@@ -24,7 +24,7 @@ COMMAND = Command(
     forms=("FILE [-f FILE] [-e NAME] [--target TARGET]", "FILE --store WHERE [--also [NAME=]PATH ...]"),
     text="Restore sessions, bookmarks, secrets and certificates from a file that `app-server backup` has written. "
     "Files go where deploy.yaml or --also says, whatever the backup says. Nothing is restored from a damaged backup, "
-    "or if a file would be replaced by another one. Sessions that exist stay as they are, so servers may run meanwhile.",
+    "or if a file would be replaced by another one. Sessions that exist stay as they are; servers may run meanwhile.",
     examples=("app-server restore tools.backup", "age -d tools.backup.age | app-server restore -",
               "app-server restore x.backup --store redis://10.0.0.5 --also /etc/x/secret_key"),
     words=(Word(name="input", metavar="FILE", help="the backup, `-` for stdin"),),
@@ -75,7 +75,7 @@ def _restore(subject: Subject, file: BinaryIO, about: Description, where: str, *
     found = [member for member in members(file, where) if member.kind == "file"]
     planned = plan_files(found, subject.files, overwrite=overwrite)
     file.seek(0)
-    if about.counts["session"] or about.counts["bookmark"]:
+    if about.amounts["session"] or about.amounts["bookmark"]:
         _restore_sessions(subject, file, where)
     for line in restore_files(planned):
         say(line)

@@ -1,7 +1,7 @@
 """The archive of a backup: a tar file whose first member describes it and whose last member seals it.
 
 In between are `sessions/KEY`, `bookmarks/NAME` and `files/ROLE`. The names say what something is and never where it
-belongs: whoever restores it decides that. The seal has a checksum over all members, so an archive that was cut off or
+belongs, which only the one who restores it decides. The seal has a checksum over all members, so an archive that was cut off or
 damaged is noticed before anything is restored. It does not prove who made the archive.
 """
 
@@ -67,7 +67,7 @@ class Description:
     at: str
     version: str
     """of the app-server that made it"""
-    counts: Mapping[Kind, int]
+    amounts: Mapping[Kind, int]
     files: tuple[str, ...]
     """the roles of its files"""
 
@@ -77,24 +77,24 @@ class BackupWriter:
 
     def __init__(self, output: BinaryIO, name: str, at: str) -> None:
         self._archive = tarfile.open(fileobj=output, mode="w:", format=tarfile.PAX_FORMAT)
-        self._sum, self._counts = hashlib.sha256(), dict.fromkeys(_FOLDERS, 0)
+        self._sum, self._amounts = hashlib.sha256(), dict.fromkeys(_FOLDERS, 0)
         about = {"format": FORMAT, "version": __version__, "name": name, "at": at}
         self._put(DESCRIPTION, json.dumps(about).encode())
 
     @property
-    def counts(self) -> Mapping[Kind, int]:
+    def amounts(self) -> Mapping[Kind, int]:
         """How many of each kind were written."""
-        return self._counts
+        return self._amounts
 
     def add(self, member: Member) -> None:
         """Write one member."""
         self._put(member.path, member.data, member)
-        self._counts[member.kind] += 1
+        self._amounts[member.kind] += 1
         _add_to(self._sum, member)
 
     def finish(self) -> None:
         """Seal the archive."""
-        self._put(SEAL, json.dumps({"counts": self._counts, "sha256": self._sum.hexdigest()}).encode())
+        self._put(SEAL, json.dumps({"amounts": self._amounts, "sha256": self._sum.hexdigest()}).encode())
         self._archive.close()
 
     def _put(self, path: str, data: bytes, member: Member | None = None) -> None:
@@ -111,7 +111,7 @@ def check(file: BinaryIO, where: str) -> Description:
 
     OperatorError for one that is damaged, was made by a newer version, or is not a backup.
     """
-    checksum, counts, roles = hashlib.sha256(), dict.fromkeys(_FOLDERS, 0), list[str]()
+    checksum, amounts, roles = hashlib.sha256(), dict.fromkeys(_FOLDERS, 0), list[str]()
     seen, about, seal = set[str](), dict[str, Any](), dict[str, Any]()
     for entry, data in _entries(file, where):
         if not about:
@@ -123,18 +123,18 @@ def check(file: BinaryIO, where: str) -> Description:
         else:
             member = _member(entry, data, where)
             seen.add(entry.name)
-            counts[member.kind] += 1
+            amounts[member.kind] += 1
             roles += [member.name] if member.kind == "file" else []
             _add_to(checksum, member)
     if not about:
         raise _foreign(where)
     if not seal:
         raise _damaged(where, "its end is missing")
-    if (seal.get("counts"), seal.get("sha256")) != (counts, checksum.hexdigest()):
+    if (seal.get("amounts"), seal.get("sha256")) != (amounts, checksum.hexdigest()):
         raise _damaged(where, "it is not what was written")
     file.seek(0)
     known = {name: str(about.get(name, "")) for name in ("name", "at", "version")}
-    return Description(**known, counts=counts, files=tuple(roles))
+    return Description(**known, amounts=amounts, files=tuple(roles))
 
 
 def members(file: BinaryIO, where: str) -> Iterator[Member]:

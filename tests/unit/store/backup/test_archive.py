@@ -35,7 +35,7 @@ def written(*found: Member) -> io.BytesIO:
 def test_what_goes_in_comes_out() -> None:
     file = written(*EVERYTHING)
     about = check(file, "x.backup")
-    assert (about.name, about.at, dict(about.counts)) == (
+    assert (about.name, about.at, dict(about.amounts)) == (
         "tools", "2026-11-29", {"session": 1, "bookmark": 1, "file": 2},
     )  # fmt: skip
     assert about.files == ("file:/etc/x y/ü%.pem", "..")
@@ -71,7 +71,7 @@ def test_every_cut_and_every_changed_byte_is_noticed() -> None:
         except OperatorError:
             continue
         # A byte that says nothing, such as a digit of the date, or of the mode of the description.
-        assert (found.counts, found.files) == (wanted.counts, wanted.files)
+        assert (found.amounts, found.files) == (wanted.amounts, wanted.files)
         assert list(members(io.BytesIO(changed), "x")) == list(members(io.BytesIO(whole), "x")), number
 
 
