@@ -1,8 +1,8 @@
 """The archive of a backup: a tar file whose first member describes it and whose last member seals it.
 
 In between are `sessions/KEY`, `bookmarks/NAME` and `files/ROLE`. The names say what something is and never where it
-belongs, which only the one who restores it decides. The seal has a checksum over all members, so an archive that was cut off or
-damaged is noticed before anything is restored. It does not prove who made the archive.
+belongs, which only the one who restores it decides. The seal has a checksum over all members, so an archive that was
+cut off or damaged is noticed before anything is restored. It does not prove who made the archive.
 """
 
 from __future__ import annotations
