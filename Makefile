@@ -40,7 +40,7 @@ test-oldest: oldest-venv
 	.venv-oldest/bin/python tools/run_tests.py $(OLDEST_TESTS) $(ARGS)
 
 check: lint
-	$(VENV)/python tools/run_tests.py tests/unit tests/protocol $(ARGS)
+	$(VENV)/python tools/run_tests.py tests/protocol tests/unit $(ARGS)
 
 lint: test-venv
 	$(VENV)/ruff check

@@ -104,6 +104,8 @@ def running_server(
     environ = os.environ if measured and kind in _OWN else unmeasured(os.environ)
     with _running(start, command, f"{scheme}://localhost:{port}", cwd, {**environ, **(env or {})}) as started:
         yield started
+        if kind not in _OWN:
+            started.process.kill()  # the stock server takes seconds to look for what its sessions have left
 
 
 @contextmanager
