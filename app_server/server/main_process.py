@@ -24,6 +24,7 @@ from app_server.processes.forking.fork_server import MAX_SESSIONS
 from app_server.processes.forking.keeper import end_left_behind
 from app_server.processes.forking.master import CANNOT_START, Master
 from app_server.processes.forking.worker import MasterLimits, Task
+from app_server.processes.polling import until
 from app_server.processes.runtime_dir import RuntimeDir
 from app_server.server.applications import load_applications, prepare
 from app_server.server.console.slot import ConsoleSlot
@@ -39,6 +40,11 @@ log = logging.getLogger(__name__)
 
 _LAST_SESSIONS_S = 1.0
 """How long sessions have to end whose main process and fork server were killed, after everything else has."""
+
+_FORK_SERVER_S = 0.8
+"""How long a fork server that was killed just after the main process may still seem to live."""
+
+_LOOK_S = 0.02
 
 _SHORTEST_WATCH_S = 2.0
 """A loop that has turned within this time moves, however soon systemd wants to hear of it."""
@@ -157,10 +163,16 @@ class MainProcess:
         server = Server(self._applications, settings, loop, listening, membership=membership)
         status = await serve(server, task)
         if task.is_orphaned:
-            self._end_orphans()
+            await self._end_orphans()
         return status
 
-    def _end_orphans(self) -> None:
-        """End the sessions whose fork server was killed, as well as the main process."""
-        for tables in self._marks.values():
-            end_left_behind([marks for marks in tables if marks.orphaned], signal.SIGTERM, _LAST_SESSIONS_S)
+    async def _end_orphans(self) -> None:
+        """End the sessions whose fork server was killed, as well as the main process; one that lives ends its own."""
+        tables = [marks for each in self._marks.values() for marks in each]
+        await until(lambda: not any(map(_is_led, tables)), _FORK_SERVER_S, _LOOK_S)
+        end_left_behind([marks for marks in tables if marks.orphaned], signal.SIGTERM, _LAST_SESSIONS_S)
+
+
+def _is_led(marks: BusyTable) -> bool:
+    """Whether sessions have these marks, and the fork server that looks after them lives."""
+    return bool(marks.signed()) and not marks.orphaned
