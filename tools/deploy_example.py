@@ -181,6 +181,7 @@ VALUES: dict[str, Any] = {
         "cpus": 2,
         "workers": 1,
         "environment": {"TZ": "Europe/Berlin"},
+        "secrets": {"file": ".env", "credential": Commented("tools-variables")},
     },
     "image": {"base": "registry.example.org/app-server:0.1.0"},
     "containers": {

@@ -111,9 +111,13 @@ def seen_from(beside: str, path: str) -> str:
 
 
 def _own_files(loaded: LoadedSpec) -> tuple[str, ...]:
-    """deploy.yaml, what it says of environments, and the archive that `bundle` writes."""
+    """deploy.yaml, what it says of environments, the applications' secrets, and the archive that `bundle` writes."""
     stem, dot, suffix = posixpath.basename(loaded.file).rpartition(".")
-    return tuple(f"**/{name}" for name in (f"{stem}{dot}{suffix}", f"{stem}.*.{suffix}", f"{loaded.spec.name}.tar.gz"))
+    names = (f"{stem}{dot}{suffix}", f"{stem}.*.{suffix}", f"{loaded.spec.name}.tar.gz")
+    own = loaded.spec.service.secrets
+    # Its name, whatever folder it is in: a container that gathers the files does not know deploy.yaml's folder.
+    more = (posixpath.basename(own.file),) if own is not None and own.file is not None else ()
+    return tuple(f"**/{name}" for name in (*names, *more))
 
 
 def _secrets(loaded: LoadedSpec) -> tuple[str, ...]:
@@ -121,4 +125,6 @@ def _secrets(loaded: LoadedSpec) -> tuple[str, ...]:
     stated = (getattr(spec.secrets, name) for name in type(spec.secrets).model_fields)
     basic = spec.access.basic
     files = (spec.tls.key, basic.file if basic else None, *(secret.file for secret in stated if secret is not None))
-    return tuple(file for file in files if file is not None)
+    own = spec.service.secrets.file if spec.service.secrets is not None else None
+    beside = posixpath.join(posixpath.dirname(loaded.file), own) if own is not None else None
+    return tuple(file for file in (*files, beside) if file is not None)

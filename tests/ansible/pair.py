@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import subprocess
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -13,7 +14,7 @@ from tests.container.test_image import tiny_wheel
 from tests.support.client import Answer, fetch
 from tests.support.client import Site as Visited
 from tests.support.hosts.kept import Place
-from tests.support.hosts.playbooks import ROOT, Host, Site, opened_pages, wheelhouse
+from tests.support.hosts.playbooks import ROOT, VAULT, Host, Site, opened_pages, program, wheelhouse
 from tests.support.waiting import until
 
 DEPLOY = """
@@ -25,10 +26,13 @@ instances:
     - {name: one, address: ONE, ssh: admin@ONE}
 secrets: {secret_key: {file: /etc/app-server/secret_key}}
 sessions: {ids: signed, unused_lifetime_s: 2, token_expiry_s: 3600}
-service: {drain_s: 2}
+service: {drain_s: 2, secrets: apps.env}
 """
+SECRET = "a$b `id` \"c\" {{ d }} #e"
+"""What the application wants in its environment, in a file that ansible-vault has encrypted."""
 SECOND = "    - {name: two, address: TWO, ssh: admin@TWO}\n"
 INSTANCES = {"a1": "one", "a2": "one", "a3": "one", "b1": "two", "b2": "two", "b3": "two"}
+_WANTS = f"import os\nimport tinywheel\nassert os.environ['WHO_SECRET'] == {SECRET!r}\n"
 _ROUTE = re.compile(r"/_i/([a-z0-9]+)/")
 
 
@@ -44,10 +48,14 @@ def deployment(place: Place, hosts: Sequence[Host], folder: Path) -> Site:
 
 
 def write_application(folder: Path) -> None:
-    """Write an application that does not run without what its requirements name."""
+    """Write an application that does not run without what its requirements name, and without its secret."""
     text = (ROOT / "tests/container/apps/who.py").read_text(encoding="utf-8")
-    (folder / "who.py").write_text(text.replace("from bokeh", "import tinywheel\nfrom bokeh", 1), encoding="utf-8")
+    (folder / "who.py").write_text(text.replace("from bokeh", f"{_WANTS}from bokeh", 1), encoding="utf-8")
     (folder / "requirements.txt").write_text(f"./{tiny_wheel(folder).name}\n", encoding="utf-8")
+    (folder / "apps.env").write_text(f"# For who.py\nWHO_SECRET='{SECRET}'\n", encoding="utf-8")
+    (folder / VAULT).write_text("open sesame\n", encoding="utf-8")
+    vault = [program("ansible-vault"), "encrypt", "--vault-password-file", VAULT, "apps.env"]
+    subprocess.run(vault, cwd=folder, check=True, capture_output=True)
 
 
 def describe(folder: Path, hosts: Sequence[Host]) -> None:

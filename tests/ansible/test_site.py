@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import testinfra
 
-from tests.ansible.pair import INSTANCES, describe, install, page, visitors
+from tests.ansible.pair import INSTANCES, SECRET, describe, install, page, visitors
 from tests.support.browsers.pages import chromium, drag_slider, model_value, open_app, wait_for_model
 from tests.support.client import Site as Visited
 from tests.support.hosts.playbooks import Site, files_of
@@ -142,6 +142,21 @@ def test_host_is_as_it_should_be(installed: Site, index: int) -> None:
         assert host.socket("tcp://0.0.0.0:80").is_listening
         assert host.run("nginx -t").rc == 0
         assert host.run("logrotate --debug /etc/logrotate.d/app-server").rc == 0
+
+
+def test_application_has_its_secret_and_nothing_else_shows_it(installed: Site) -> None:
+    assert SECRET.encode() not in (installed.folder / "apps.env").read_bytes(), "ansible-vault has encrypted it"
+    for where in installed.hosts:
+        host = testinfra.get_host(f"docker://{where.container}")
+        file = host.file("/etc/app-server/variables.env")
+        assert (file.mode, file.user, file.group) == (0o600, "root", "root")
+        assert file.content_string == f"# For who.py\nWHO_SECRET='{SECRET}'\n"
+        assert host.check_output("find /opt /srv /run /tmp -name '*.env' -not -path '/run/credentials/*'") == ""
+        name = next(name for name, on in INSTANCES.items() if on == where.name)
+        pid = host.check_output(f"systemctl show app-server@{name} -p MainPID --value")
+        assert "WHO_SECRET" not in host.file(f"/proc/{pid}/environ").content_string
+        assert SECRET not in host.check_output(f"systemctl cat app-server@{name}; journalctl --no-pager")
+    assert SECRET not in (installed.folder / "site.yml.log").read_text(encoding="utf-8")
 
 
 def test_hosts_share_the_key(installed: Site) -> None:

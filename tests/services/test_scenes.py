@@ -30,6 +30,29 @@ def test_standalone_server_answers_its_public_name(tmp_path: Path, processes: Ex
         use(site, "http://elsewhere.example.org")
 
 
+def test_secrets_reach_the_applications_as_they_are(tmp_path: Path, processes: ExitStack) -> None:
+    values = {"DB_PASSWORD": "a$b `id` \"c\" #d", "KEY": "first\nsecond"}
+    lines = (f"{name}='{value}'\n" for name, value in values.items())
+    (tmp_path / "apps.env").write_text("".join(lines), encoding="utf-8")
+    (tmp_path / "shows.py").write_text(
+        "import os\nfrom bokeh.io import curdoc\nfrom bokeh.models import Div\n"
+        f"curdoc().add_root(Div(name='text', text=repr([os.environ.get(each) for each in {list(values)}])))\n",
+        encoding="utf-8",
+    )
+    port = free_port()
+    changes = {
+        "apps": {"shows": str(tmp_path / "shows.py")},
+        "public": "localhost",
+        "instances": {"port": port, "address": "127.0.0.1"},
+        "service": {"secrets": str(tmp_path / "apps.env")},
+    }
+    plan = moved("standalone", tmp_path, changes)
+    served = started(processes, plan, tmp_path, f"http://localhost:{port}")
+    with Site(served.url).client("/shows", additional_headers={"Origin": served.url}) as client:
+        assert client.value("text", "text") == repr(list(values.values()))
+    assert "id`" not in served.log_text() and "DB_PASSWORD" not in served.log_text()
+
+
 def test_server_speaks_tls_itself(tmp_path: Path, processes: ExitStack) -> None:
     import trustme
 

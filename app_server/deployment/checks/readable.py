@@ -46,7 +46,7 @@ def _wanted(plan: Plan) -> dict[str, str]:
     if plan.tls is not None and not plan.has_proxy:
         found |= {plan.tls.certificate: "tls.certificate", plan.tls.key: "tls.key"}
     if plan.spec.service.manager == "supervisor":
-        found |= {secret.file: f"secrets.{secret.name}" for secret in plan.secrets if secret.file is not None}
+        found |= {secret.file: secret.key for secret in plan.secrets if secret.file is not None}
     return found
 
 

@@ -30,3 +30,7 @@ VARIABLES = {
     "store": "APP_SERVER_STORE",
 }
 """The environment variables of the server's secrets; with _FILE at the end they name a file."""
+APPLICATION_SECRETS = "variables"
+"""What the file with the applications' secrets is called among the server's."""
+APPLICATION_SECRETS_VARIABLE = "APP_SERVER_ENV"
+"""With _FILE at the end it names that file: the server adds its variables to the environment (--env-file)."""

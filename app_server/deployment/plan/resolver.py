@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from app_server.deployment.contained import contained
+from app_server.deployment.contained import contained, seen_from
 from app_server.deployment.load import LoadedSpec
 from app_server.deployment.plan.defaults import (
     AFTER_DRAIN_S,
+    APPLICATION_SECRETS,
+    APPLICATION_SECRETS_VARIABLE,
     CONTAINER_HTTP_PORT,
     CONTAINER_HTTPS_PORT,
     CONTAINER_PROXIES,
@@ -22,7 +24,7 @@ from app_server.deployment.plan.instances import resolve_pools
 from app_server.deployment.plan.paths import container_paths, host_paths
 from app_server.deployment.plan.site import resolve_site, resolve_tls, version_of
 from app_server.deployment.plan.store import moves_sessions, resolve_drain_s, resolve_store
-from app_server.deployment.plan.values import Machine, Plan, PlannedSecret, Pool, SitePlan, TlsFiles
+from app_server.deployment.plan.values import Machine, Paths, Plan, PlannedSecret, Pool, SitePlan, TlsFiles
 from app_server.deployment.spec import Secret, Spec
 from app_server.deployment.targets import Layout
 
@@ -65,7 +67,7 @@ def resolve_plan(
         machines=tuple(_machines(spec, pools)),
         tls=tls,
         paths=paths,
-        secrets=tuple(_secrets(spec)),
+        secrets=tuple(_secrets(spec, paths, layout, beside)),
         store=store,
         moves_sessions=moves_sessions(spec, store),
         user=spec.service.user or spec.name,
@@ -94,11 +96,19 @@ def _proxy_ports(spec: Spec, site: SitePlan, tls: TlsFiles | None, in_containers
     return spec.proxy.http_port or http, spec.proxy.https_port or https
 
 
-def _secrets(spec: Spec) -> Iterator[PlannedSecret]:
+def _secrets(spec: Spec, paths: Paths, layout: Layout, beside: str) -> Iterator[PlannedSecret]:
     for name, variable in VARIABLES.items():
         secret: Secret | None = getattr(spec.secrets, name)
         if secret is not None:
             yield PlannedSecret(name, variable, secret.file, secret.environment, secret.credential)
+    if (own := spec.service.secrets) is not None:
+        file, source = own.file, None
+        if file is not None and not file.startswith("/"):
+            file, source = seen_from(beside, file), file
+            if layout == "host":
+                file = f"{paths.etc}/{APPLICATION_SECRETS}.env"
+        name, variable = APPLICATION_SECRETS, APPLICATION_SECRETS_VARIABLE
+        yield PlannedSecret(name, variable, file, None, own.credential, source)
 
 
 def _machines(spec: Spec, pools: tuple[Pool, ...]) -> Iterator[Machine]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import glob
 import posixpath
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
 from app_server.deployment.contained import Contained
 from app_server.deployment.plan.addresses import authority
-from app_server.deployment.plan.defaults import CONTAINER_CLOSED
+from app_server.deployment.plan.defaults import APPLICATION_SECRETS, CONTAINER_CLOSED
 from app_server.deployment.spec import Spec, Tunnel
 from app_server.deployment.targets import Layout
 from app_server.deployment.yaml_nodes import YamlEntry
@@ -149,6 +150,18 @@ class PlannedSecret:
     file: str | None
     environment: str | None
     credential: str | None
+    source: str | None = None
+    """where a roll-out finds the file, relative to the folder of deploy.yaml; None if it is where `file` says"""
+
+    @property
+    def key(self) -> str:
+        """The key of deploy.yaml that describes it."""
+        return "service.secrets" if self.is_of_applications else f"secrets.{self.name}"
+
+    @property
+    def is_of_applications(self) -> bool:
+        """Whether it is the file with the applications' own secrets."""
+        return self.name == APPLICATION_SECRETS
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +238,11 @@ class Plan:
         named = [*server.get("setup", ()), *(word.partition("=")[2] for word in server.get("static_dirs", ()))]
         own = (posixpath.normpath(path) for path in named if path and not path.startswith(("/", "~")))
         return (*self.spec.include, *(glob.escape(path) for path in own if not path.startswith("..")))
+
+    @property
+    def variables(self) -> Mapping[str, str]:
+        """What services set in the environment; instances read no pyproject.toml that lies beside the applications."""
+        return {"APP_SERVER_USE_CONFIG": "none", **self.spec.service.environment}
 
     @property
     def instances(self) -> tuple[Instance, ...]:

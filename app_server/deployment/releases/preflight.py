@@ -30,6 +30,8 @@ _LISTENING = {"--address", "--port", "--unix-socket", "--route"}
 # A trial must not touch what the running instances save.
 _LEFT_OUT = {*_LISTENING, "--store"}
 _STORE = "APP_SERVER_STORE"
+# A file beside the applications says nothing about a deployment.
+_CONFIG = "APP_SERVER_USE_CONFIG"
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,4 +144,5 @@ def _failed(trial: Trial, what: str, log_path: Path) -> OperatorError:
 def environment_with_keys(variables: Sequence[str]) -> dict[str, str]:
     """This process's environment, with keys only for the preflight if the deployment has secrets: it gives nothing
     away, and does not need to read what only the service may. Sessions are not saved."""
-    return {**{variable: secrets.token_urlsafe(48) for variable in variables}, **os.environ, _STORE: "off"}
+    keys = {variable: secrets.token_urlsafe(48) for variable in variables}
+    return {**keys, **os.environ, _STORE: "off", _CONFIG: "none"}

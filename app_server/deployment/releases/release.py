@@ -89,7 +89,7 @@ def describe(plan: Plan) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "name": plan.name,
-        "secrets": [secret.variable for secret in plan.secrets],
+        "secrets": [secret.variable for secret in plan.secrets if not secret.is_of_applications],
     }
 
 

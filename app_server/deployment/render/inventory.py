@@ -78,7 +78,10 @@ def _variables(plan: Plan) -> Mapping[str, Any]:
         },
         "app_server_apps": [{"name": app.name, "path": app.path, "url": app.url} for app in plan.apps],
         "app_server_secrets": [
-            {"name": secret.name, "variable": secret.variable, "file": secret.file, "credential": secret.credential}
+            {
+                "name": secret.name, "variable": secret.variable, "file": secret.file, "credential": secret.credential,
+                **({"source": secret.source} if secret.source is not None else {}),
+            }
             for secret in plan.secrets
         ],
         "app_server_store_folder": plan.store.folder,

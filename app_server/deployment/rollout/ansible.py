@@ -77,6 +77,7 @@ def deploy(
     """
     command = program()
     hooks.look()
+    takes_secrets = _takes_secrets(plan)
     gathered = release.gather(plan, files, folder, include=include, packages=packages)
     name = str(gathered.about["id"])
     with store.locked():
@@ -93,6 +94,7 @@ def deploy(
             )
             place = (store.folder / "release").resolve()
             variables = [f"app_server_release_dir={place}", f"app_server_offline={offline}"]
+            variables += [f"app_server_source_dir={folder.resolve()}"] if takes_secrets else []
             spent_s = play(command, "site.yml", store, variables, progress, what=f"release {name}")
         progress(f"release {name} is served, after {duration(spent_s)}")
         return 0 if hooks.after(progress, release=name, seconds=f"{spent_s:.0f}") else 1
@@ -128,6 +130,18 @@ def roll_back(plan: Plan, store: Store, progress: Progress, *, hooks: RolloutHoo
             spent_s = play(command, "rollback.yml", store, variables, progress, what=f"back to {what}")
         progress(f"{what} is served, after {duration(spent_s)}")
         return 0 if hooks.after(progress, seconds=f"{spent_s:.0f}") else 1
+
+
+def _takes_secrets(plan: Plan) -> bool:
+    """Whether hosts get secrets from files here. OperatorError for one that is missing.
+
+    What it says is found out on the hosts, because it may be encrypted.
+    """
+    for secret in plan.secrets:
+        if secret.source is not None and not (Path(plan.source).parent / secret.source).is_file():
+            hint = "Create it, or set the absolute path of a file that each host has."
+            raise OperatorError(f"{secret.source} does not exist", where=secret.key, hint=hint)
+    return any(secret.source is not None for secret in plan.secrets)
 
 
 def write_inventory(plan: Plan, store: Store) -> None:

@@ -16,6 +16,7 @@ from app_server.deployment.rollout import docker
 from app_server.deployment.rollout.docker import Project
 from app_server.deployment.rollout.steps import PROXY
 from app_server.errors import OperatorError
+from app_server.settings import read_variables
 
 
 def check_preconditions(plan: Plan, folder: Path) -> None:
@@ -25,7 +26,7 @@ def check_preconditions(plan: Plan, folder: Path) -> None:
         _check_applications(plan, folder)
     if plan.tls is not None and plan.spec.tls.certificate is None:
         _check_certificate(plan, folder)
-    _check_secrets(plan)
+    _check_secrets(plan, folder)
 
 
 def _check_applications(plan: Plan, folder: Path) -> None:
@@ -51,13 +52,16 @@ def _check_certificate(plan: Plan, folder: Path) -> None:
         raise OperatorError("there is no such file", where=str(certificate), hint=f"Create it: {shlex.join(words)}")
 
 
-def _check_secrets(plan: Plan) -> None:
+def _check_secrets(plan: Plan, folder: Path) -> None:
     for secret in plan.secrets:
+        if secret.is_of_applications and secret.file is not None:
+            read_variables(str(folder / (secret.source or secret.file)), secret.key)
+            continue
         if secret.file is not None and not Path(secret.file).is_file():
             hint = "`app-server secret` creates one."
             raise OperatorError("there is no such file", where=secret.file, hint=hint)
         if secret.environment is not None and not os.environ.get(secret.environment):
-            raise OperatorError(f"the variable {secret.environment} is not set", where=f"secrets.{secret.name}")
+            raise OperatorError(f"the variable {secret.environment} is not set", where=secret.key)
 
 
 def refuse_foreign_images(plan: Plan) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from app_server.deployment.plan.defaults import VARIABLES
+from app_server.deployment.plan.defaults import APPLICATION_SECRETS_VARIABLE, VARIABLES
 from app_server.deployment.plan.values import Plan
 from app_server.deployment.rules.verdict import Rule, RuleVerdict, fault, warning
 
@@ -52,9 +52,25 @@ def secrets_come_from_one_place(plan: Plan) -> Iterator[RuleVerdict]:
             yield fault(("service", "environment", variable), "is the variable of a secret", "Set it below secrets.")
 
 
+def application_secrets_come_from_one_place(plan: Plan) -> Iterator[RuleVerdict]:
+    """The same for the file with the applications' secrets."""
+    own = plan.spec.service.secrets
+    if own is not None:
+        if (own.file is None) == (own.credential is None):
+            what = "expected one of file and credential" + (", not both" if own.file else "")
+            yield fault(("service", "secrets"), what)
+        elif own.credential is not None and plan.spec.service.manager not in ("systemd", "gunicorn"):
+            what = f"credentials need systemd, but the manager is {plan.spec.service.manager}"
+            yield fault(("service", "secrets", "credential"), what, "Use a file.")
+    variable = f"{APPLICATION_SECRETS_VARIABLE}_FILE"
+    if variable in plan.spec.service.environment:
+        yield fault(("service", "environment", variable), "names a file of secrets", "Set it with service.secrets.")
+
+
 RULES: Final[tuple[Rule, ...]] = (
     signatures_need_a_key,
     instances_share_a_key,
     logins_have_a_key,
     secrets_come_from_one_place,
+    application_secrets_come_from_one_place,
 )

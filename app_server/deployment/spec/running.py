@@ -10,6 +10,7 @@ from app_server.deployment.spec.readers import LIST, Flag, choice, number, secon
 from app_server.deployment.spec.words import (
     AbsolutePath,
     Constraint,
+    FilePath,
     Host,
     Image,
     Line,
@@ -77,6 +78,18 @@ class Secret(Model):
     """a variable of the shell or container runtime that starts the service"""
     credential: Annotated[str, text("the name of a credential", r"[A-Za-z0-9_.-]{1,100}")] | None = None
     """a systemd credential of this name, encrypted or not"""
+
+
+class ApplicationSecrets(Model):
+    """A file with secrets of the applications, one NAME=value a line: passwords of databases, keys of services."""
+
+    short: ClassVar[str | None] = "file"
+
+    file: FilePath | None = None
+    """a path relative to this file, of a file here that a roll-out hands on; or an absolute one, of a file that each
+    host has"""
+    credential: Annotated[str, text("the name of a credential", r"[A-Za-z0-9_.-]{1,100}")] | None = None
+    """a systemd credential with this content, encrypted or not"""
 
 
 class Secrets(Model):
@@ -171,6 +184,8 @@ class Service(Model):
     """gunicorn's worker processes in each instance"""
     environment: dict[Variable, Word] = Field(default_factory=dict)
     """further environment variables; no secrets"""
+    secrets: ApplicationSecrets | None = None
+    """the applications' secrets: a file of variables, such as .env, which they get in their environment"""
 
 
 class Images(Model):

@@ -27,6 +27,8 @@ from tools import engine
 
 ROOT = Path(__file__).resolve().parents[3]
 SUITE = "trixie"
+VAULT = "vault-password"
+"""The file with the password of ansible-vault, in the folder of a deployment."""
 PLAYBOOK_DEADLINE_S = 600.0
 BOOT_DEADLINE_S = 120.0
 _RECAP = re.compile(r"^(\S+)\s+: (.*)$", re.MULTILINE)
@@ -151,7 +153,7 @@ class Site:
         (self.folder / "variables.yml").write_text(yaml.safe_dump(given), encoding="utf-8")
         done = subprocess.run(
             [
-                _program("ansible-playbook"), "--inventory", self.folder / "inventory.yml",
+                program("ansible-playbook"), "--inventory", self.folder / "inventory.yml",
                 "--extra-vars", f"@{self.folder / 'variables.yml'}", *flags, ROOT / "ansible" / playbook,
             ],
             env={**unmeasured(os.environ), **self.environ}, cwd=self.folder, timeout=patience(PLAYBOOK_DEADLINE_S),
@@ -177,10 +179,12 @@ class Site:
             "ANSIBLE_SSH_COMMON_ARGS": f"-o UserKnownHostsFile={self.folder / 'known_hosts'} -o ConnectTimeout=10",
             "ANSIBLE_PRIVATE_KEY_FILE": str(self.key),
             "ANSIBLE_NOCOLOR": "1",
+            **({"ANSIBLE_VAULT_PASSWORD_FILE": str(vault)} if (vault := self.folder / VAULT).exists() else {}),
         }
 
 
-def _program(name: str) -> Path:
+def program(name: str) -> Path:
+    """A program of Ansible's."""
     return Path(sys.executable).parent / name
 
 

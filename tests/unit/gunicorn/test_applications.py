@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -66,3 +68,14 @@ def test_another_worker_class_answers_with_what_is_wrong_and_says_more_in_the_lo
     assert answers == [("500 Internal Server Error", [("Content-Type", "text/plain")])]
     assert body == [b"The server is misconfigured. Ask the site's operator; details are in the server log.\n"]
     assert caplog.messages == ["gunicorn has been started without our worker class. Add: -k app_server.gunicorn.Worker"]
+
+
+def test_file_of_variables_reaches_settings_and_applications(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "variables"
+    file.write_text("TEST_PASSWORD='hunter2 $x'\nAPP_SERVER_ROUTE=a\n", encoding="utf-8")
+    for name in ("TEST_PASSWORD", "APP_SERVER_ROUTE"):
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("APP_SERVER_ENV_FILE", str(file))
+    assert app(fill).settings.route == "a"
+    assert os.environ["TEST_PASSWORD"] == "hunter2 $x"

@@ -86,7 +86,7 @@ def _refuse(plan: Plan) -> None:
     for secret in plan.secrets:
         if secret.credential is not None:
             hint = "Use a file or a variable."
-            raise OperatorError("containers have no systemd credentials", where=f"secrets.{secret.name}", hint=hint)
+            raise OperatorError("containers have no systemd credentials", where=secret.key, hint=hint)
     if not plan.has_proxy and len(plan.instances) > 1:
         hint = "Use a proxy, or instances: 1."
         raise OperatorError("several instances cannot share one port", where="proxy", hint=hint)

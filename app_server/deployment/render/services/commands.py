@@ -37,7 +37,7 @@ def _lines(plan: Plan) -> Iterator[str]:
             yield f'export {secret.variable}="${{{secret.environment}?the secret {secret.name} is not set}}"'
         else:
             yield f"# {secret.variable}_FILE: systemd's credential {secret.credential} is available only under systemd"
-    for name, value in plan.spec.service.environment.items():
+    for name, value in plan.variables.items():
         yield f"export {name}={quote((value,))}"
     single = len(plan.instances) == 1
     for instance in plan.instances:

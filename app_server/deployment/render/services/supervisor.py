@@ -137,7 +137,7 @@ def _assignments(plan: Plan) -> Iterator[str]:
     yield assignment("HOME", plan.paths.state)
     yield assignment("USER", plan.user)
     yield assignment("XDG_CACHE_HOME", f"{plan.paths.state}/cache")
-    for name, text in sorted(plan.spec.service.environment.items()):
+    for name, text in sorted(plan.variables.items()):
         yield assignment(name, text)
     for secret in plan.secrets:
         if secret.file is not None:

@@ -146,7 +146,7 @@ def _values(plan: Plan, pool: Pool) -> Mapping[str, Any]:
         "command": _gunicorn(plan) if gunicorn else _command(pool),
         "has_files": not gunicorn and any(True for _ in _own_variables(first)),
         "instances_dir": f"{plan.paths.etc}/instances",
-        "variables": sorted(service.environment.items()),
+        "variables": sorted((service.environment if gunicorn else plan.variables).items()),
         "loaded": [_loaded(secret) for secret in plan.secrets if secret.environment is None],
         "passed": [_passed(secret) for secret in plan.secrets if secret.environment is not None],
         "runtime_dir": runtime_dir,

@@ -3,6 +3,7 @@
 #   app-server config commands -f deploy/scenes/nginx-load-balancing/deploy.yaml
 set -eu
 cd /srv/app-server
+export APP_SERVER_USE_CONFIG=none
 /opt/app-server/bin/app-server serve myapp.py --address 127.0.0.1 --port 5100 --route a1 --allow-websocket-origin foo.com --use-xheaders --drain 0 --store /var/lib/app-server/sessions &
 /opt/app-server/bin/app-server serve myapp.py --address 127.0.0.1 --port 5101 --route a2 --allow-websocket-origin foo.com --use-xheaders --drain 0 --store /var/lib/app-server/sessions &
 /opt/app-server/bin/app-server serve myapp.py --address 127.0.0.1 --port 5102 --route a3 --allow-websocket-origin foo.com --use-xheaders --drain 0 --store /var/lib/app-server/sessions &

@@ -3,4 +3,5 @@
 #   app-server config commands -f deploy/scenes/several-processes/deploy.yaml
 set -eu
 cd /srv/app-server
+export APP_SERVER_USE_CONFIG=none
 exec /opt/app-server/bin/app-server serve myapp.py --port 5006 --allow-websocket-origin apps.example.org:5006 --num-procs 0 --drain 0 --store /var/lib/app-server/sessions

@@ -3,4 +3,5 @@
 #   app-server config commands -f deploy/scenes/ssh-gateway/deploy.yaml
 set -eu
 cd /srv/app-server
+export APP_SERVER_USE_CONFIG=none
 exec /opt/app-server/bin/app-server serve myapp.py --address localhost --port 5006 --drain 0 --store /var/lib/app-server/sessions

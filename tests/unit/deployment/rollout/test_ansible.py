@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,22 @@ def test_playbook_that_fails_is_an_error_and_is_written_down(tmp_path: Path) -> 
         .rstrip()
         .endswith(": release 1 failed (ansible-playbook ended with 1)")
     )
+
+
+def test_secrets_of_applications_that_are_missing_stop_it_at_once(tmp_path: Path) -> None:
+    def deploy() -> None:
+        whole = replace(plan(service={"secrets": "apps.env"}), source=str(tmp_path / "deploy.yaml"))
+        ansible.deploy(whole, {}, tmp_path, Store(tmp_path, "site"), silent(), packages=[], include=[])
+
+    with pytest.raises(OperatorError) as caught:
+        deploy()
+    assert str(caught.value) == (
+        "service.secrets: apps.env does not exist. Create it, or set the absolute path of a file that each host has."
+    )
+    (tmp_path / "apps.env").touch()
+    with pytest.raises(OperatorError) as caught:
+        deploy()
+    assert "board.py" in str(caught.value) and "apps.env" not in str(caught.value)
 
 
 FAILING = """\

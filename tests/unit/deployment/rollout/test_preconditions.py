@@ -88,3 +88,12 @@ def test_secret_has_to_be_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 )  # fmt: skip
 def test_image_is_ours_by_its_labels(labels: dict[str, Any], ours: bool) -> None:
     assert is_ours(labels) is ours
+
+
+def test_secrets_of_applications_have_to_be_there_and_readable_alike_everywhere(tmp_path: Path) -> None:
+    text = f"{MINIMAL}containers: {{images: {{app: 'r.org/app:1'}}}}\nservice: {{secrets: apps.env}}\n"
+    assert missing(tmp_path, text) == "service.secrets: HERE/apps.env does not exist"
+    (tmp_path / "apps.env").write_text("A=1\nB=hunter2$HOME\n", encoding="utf-8")
+    assert missing(tmp_path, text).startswith("HERE/apps.env:2: B: has a $ that some programs replace")
+    (tmp_path / "apps.env").write_text("A=1\n", encoding="utf-8")
+    check_preconditions(planned(tmp_path, text), tmp_path)

@@ -47,6 +47,32 @@ CASES: list[Case] = [
         "service: {environment: {BOKEH_LOG_LEVEL: info}}\n",
         "deploy.yaml:2:25: service.environment.BOKEH_SECRET_KEY: is the variable of a secret. Set it below secrets.",
     ),
+    (
+        "application_secrets_come_from_one_place",
+        "service: {secrets: {file: .env, credential: a}}\n",
+        "service: {secrets: .env}\n",
+        "deploy.yaml:2:11: service.secrets: expected one of file and credential, not both",
+    ),
+    (
+        "application_secrets_come_from_one_place",
+        "service: {secrets: {}}\n",
+        "service: {secrets: {credential: a}}\n",
+        "deploy.yaml:2:11: service.secrets: expected one of file and credential",
+    ),
+    (
+        "application_secrets_come_from_one_place",
+        "service: {manager: supervisor, secrets: {credential: a}}\n",
+        "service: {manager: gunicorn, secrets: {credential: a}}\n",
+        "deploy.yaml:2:42: service.secrets.credential: credentials need systemd, but the manager is supervisor."
+        " Use a file.",
+    ),
+    (
+        "application_secrets_come_from_one_place",
+        "service: {environment: {APP_SERVER_ENV_FILE: /etc/site.env}}\n",
+        "service: {environment: {ENV_FILE: /etc/site.env}}\n",
+        "deploy.yaml:2:25: service.environment.APP_SERVER_ENV_FILE: names a file of secrets. Set it with"
+        " service.secrets.",
+    ),
 ]
 
 
