@@ -12,8 +12,10 @@ import logging
 import secrets
 import sys
 import sysconfig
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence, Set
+from contextlib import aclosing
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 from tornado.iostream import StreamClosedError
@@ -30,6 +32,13 @@ from app_server.settings import Settings
 log = logging.getLogger(__name__)
 
 _LOOK_EVERY_S = 0.3
+_LOOK_ANYWAY_MS = 1000
+"""How often files are compared although the system has reported nothing: some network filesystems do not, and a session
+may have imported a module from another folder."""
+_GATHER_MS = 50
+"""How long changes are gathered: editors write a file in several steps."""
+_PAUSE_S = 0.1
+"""The least time between two looks, if something beside the files is written all the time, such as a log."""
 
 
 def head_of(live_reload: LiveReload | None, prefix: str) -> str:
@@ -92,8 +101,7 @@ class LiveReload:
 
     async def watch(self) -> None:
         """Look for changes for ever."""
-        while True:
-            await asyncio.sleep(_LOOK_EVERY_S)
+        async for _ in occasions(lambda: {path.parent for path in self._watched()}):
             await self.look()
 
     async def look(self) -> None:
@@ -143,6 +151,43 @@ class LiveReload:
         yield from map(Path, self._settings.dev_watch)
         for _, path in own_modules():
             yield path
+
+
+async def occasions(folders: Callable[[], Set[Path]]) -> AsyncIterator[None]:
+    """Yield whenever it is time to look: when the system reports a change in one of these folders, or often.
+
+    With watchfiles, a change is seen at once, and files are compared less often.
+    """
+    reported = find_spec("watchfiles") is not None
+    while reported:
+        try:
+            async for _ in reports(folders):
+                yield
+        except OSError as error:
+            # Such as a limit of the system's, or a folder that has just been removed.
+            log.info("The system does not report changes (%s); comparing files instead", error)
+            reported = False
+    while True:
+        await asyncio.sleep(_LOOK_EVERY_S)
+        yield
+
+
+async def reports(folders: Callable[[], Set[Path]]) -> AsyncIterator[None]:
+    """Yield at each change in the folders, and once in a while, until there are others. OSError as from the system."""
+    from watchfiles import awatch
+
+    logging.getLogger("watchfiles").setLevel(logging.WARNING)  # what has changed is in our own log
+    watched = {folder for folder in folders() if folder.is_dir()}
+    changes = awatch(
+        *watched, watch_filter=None, recursive=False, debounce=_GATHER_MS, step=_GATHER_MS,
+        rust_timeout=_LOOK_ANYWAY_MS, yield_on_timeout=True,
+    )  # fmt: skip
+    async with aclosing(changes):
+        async for _ in changes:
+            yield
+            if {folder for folder in folders() if folder.is_dir()} != watched:
+                return
+            await asyncio.sleep(_PAUSE_S)
 
 
 def as_failure(error: AppServerError) -> ApplicationError:

@@ -63,7 +63,7 @@ def describe(folder: Path, hosts: Sequence[Host]) -> None:
     text = DEPLOY.replace("ONE", hosts[0].address)
     if len(hosts) > 1:
         end = "secrets:"
-        text = text.replace(end, SECOND.replace("TWO", hosts[1].address) + end)
+        text = text.replace(end, SECOND.replace("TWO", hosts[1].address) + end, 1)
     (folder / "deploy.yaml").write_text(text, encoding="utf-8")
 
 

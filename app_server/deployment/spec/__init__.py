@@ -37,12 +37,11 @@ from app_server.deployment.spec.running import (
     Containers,
     Logs,
     Paths,
-    Secret,
-    Secrets,
     Service,
     Sessions,
     Tunnel,
 )
+from app_server.deployment.spec.secrets import Secret, Secrets
 from app_server.deployment.spec.words import Line, Name, Word
 
 __all__ = [

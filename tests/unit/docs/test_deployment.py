@@ -27,7 +27,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_yaml_blocks_are_deployments(tmp_path: Path) -> None:
     texts = [block.text for block in blocks(PAGE) if block.language == "yaml"]
-    assert len(texts) == 5
+    assert len(texts) == 6
     for number, text in enumerate(texts):
         place = tmp_path / f"{number}.yaml"
         place.write_text(text, encoding="utf-8")

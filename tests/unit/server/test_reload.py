@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import socket
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -50,6 +52,7 @@ def titled(title: str) -> str:
 @contextmanager
 def developing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Inside, Path]]:
     """A server in development, and the script that it serves."""
+    monkeypatch.setattr(reload, "find_spec", lambda name: None)
     monkeypatch.setattr(reload, "_LOOK_EVERY_S", 3600)  # the tests look
     script = folder / "report.py"
     script.write_text(titled("first"), encoding="utf-8")
@@ -135,3 +138,49 @@ def test_fault_of_the_operator_is_one_that_a_page_can_show() -> None:
     assert isinstance(found, ApplicationError) and str(found) == "app.py: is not readable"
     kept = ApplicationError("it broke")
     assert as_failure(kept) is kept
+
+
+@pytest.mark.parametrize("installed", [True, False])
+async def test_change_is_an_occasion_to_look_also_in_a_folder_that_comes_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, installed: bool
+) -> None:
+    if not installed:
+        monkeypatch.setattr(reload, "find_spec", lambda name: None)
+    monkeypatch.setattr(reload, "_LOOK_EVERY_S", 0.01)
+    monkeypatch.setattr(reload, "_LOOK_ANYWAY_MS", 50)
+    monkeypatch.setattr(reload, "_PAUSE_S", 0)
+    folders = {tmp_path / "a", tmp_path / "missing"}
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    seen: set[str] = set()
+
+    async def look() -> None:
+        async for _ in reload.occasions(lambda: folders):
+            seen.update(path.name for path in tmp_path.glob("*/*"))
+
+    looking = asyncio.create_task(look())
+    for name in ("a/first", "b/second"):
+        while Path(name).name not in seen:
+            (tmp_path / name).write_text(str(time.monotonic()), encoding="utf-8")  # before it watches, none is heard
+            await asyncio.sleep(0.02)
+        folders.add(tmp_path / "b")
+    looking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await looking
+
+
+async def test_files_are_compared_if_the_system_does_not_report(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def full(folders: object) -> AsyncIterator[None]:
+        raise OSError(28, "OS file watch limit reached")
+        yield
+
+    monkeypatch.setattr(reload, "reports", full)
+    monkeypatch.setattr(reload, "_LOOK_EVERY_S", 0)
+    with caplog.at_level("INFO"):
+        async for _ in reload.occasions(set):
+            break
+    assert caplog.messages == [
+        "The system does not report changes ([Errno 28] OS file watch limit reached); comparing files instead"
+    ]

@@ -16,7 +16,6 @@ from tests.unit.deployment.spec.reading import fault, read, said
         (running.Service, "supervisor", {"manager": "supervisor"}),
         (running.Service, "no", {"manager": "none"}),
         (running.Service, {"environment": {"A": True, "B": 5}}, {"environment": {"A": "yes", "B": "5"}}),
-        (running.Secrets, {"secret_key": {"file": "/etc/key"}}, {"secret_key": {"file": "/etc/key"}}),
         (running.Paths, {"command": "/usr/bin/app-server"}, {"command": ("/usr/bin/app-server",)}),
         (running.Swarm, {"instances_on": "node.role == worker"}, {"instances_on": ("node.role == worker",)}),
         (running.Tunnel, {"kind": "local", "server": "me@there", "jump": "one"},
@@ -43,14 +42,6 @@ def test_what_holds_where_nothing_is_said() -> None:
     assert (rotation.every, rotation.keep, rotation.size_mb, rotation.compress) == ("daily", 14, None, True)
 
 
-def test_secret_that_was_written_into_the_file_is_not_quoted() -> None:
-    where = "expected where the secret is, not the secret itself. Write it to a file, and set {file: PATH}"
-    assert fault(running.Secrets, {"secret_key": "hunter2"}) == f"secret_key: {where}"
-    assert fault(running.Secrets, "hunter2") == (
-        ": expected a line for each secret, such as `secret_key: {file: PATH}`"
-    )
-
-
 @pytest.mark.parametrize(
     ("kind", "value", "message"),
     [
@@ -58,10 +49,6 @@ def test_secret_that_was_written_into_the_file_is_not_quoted() -> None:
         (running.Sessions, {"max_sessions": "0"}, "max_sessions: expected a whole number, at least 1, not '0'"),
         (running.Sessions, {"unused_lifetime_s": "0"},
          "unused_lifetime_s: expected a number of seconds, at least 0.001, not '0'"),
-        (running.Secret, {"file": "key"}, "file: expected a path that begins with / and has no '..', not 'key'"),
-        (running.Secret, {"environment": "A-B"},
-         "environment: expected the name of an environment variable, not 'A-B'"),
-        (running.Secret, {"credential": "a/b"}, "credential: expected the name of a credential, not 'a/b'"),
         (running.Rotation, {"keep": "1001"}, "keep: expected a whole number from 0 to 1000, not '1001'"),
         (running.Logs, {"level": "warn"}, "level: expected one of debug, info, warning, error, not 'warn'"),
         (running.Service, "upstart", "manager: expected one of systemd, supervisor, gunicorn, none, not 'upstart'"),
