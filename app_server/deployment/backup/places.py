@@ -40,7 +40,7 @@ def left_out(plan: Plan) -> Iterator[str]:
     for secret in plan.secrets:
         if secret.file is None:
             place = f"variable {secret.environment}" if secret.environment else f"credential {secret.credential}"
-            yield f"secrets.{secret.name} is not in a file, but in the {place}: keep a copy of it"
+            yield f"{secret.key} is not in a file, but in the {place}: keep a copy of it"
     if plan.tls is not None and plan.tls.mode == "acme":
         yield "the certificate is not included: certbot gets another one"
     if plan.store.kind == "off":
