@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Layout = Literal["host", "containers", "cluster", "compose"]
+Layout = Literal["host", "containers", "cluster", "compose", "platform"]
 """What a plan is worked out for: services of hosts; each instance in a container, reached by its name; the same in a
-cluster, whose own balancer has the usual ports; containers on one machine, where the proxy reaches them by sockets."""
+cluster, whose own balancer has the usual ports; containers on one machine, where the proxy reaches them by sockets; a
+hosting platform, whose router is the proxy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,14 @@ TARGETS: dict[str, Target] = {
     "kustomize": Target("containers.kustomize",
                         "the same as a base, components and overlays for `kubectl apply -k`",
                         "pods, replaced one after another; each drains.", "cluster"),
+    "heroku": Target("platforms.heroku", "a Procfile for Heroku and similar platforms",
+                     "new dynos; open pages reconnect to them.", "platform"),
+    "cloud-run": Target("platforms.cloud_run", "a service of Google Cloud Run",
+                        "a new revision; open pages reconnect to it.", "platform"),
+    "spaces": Target("platforms.spaces", "a Space of Hugging Face, made with Docker",
+                     "a new container; open pages reconnect to it.", "platform"),
+    "azure": Target("platforms.azure", "an Azure Container App",
+                    "a new revision; open pages reconnect to it.", "platform"),
     "all-in-one": Target("containers.all_in_one", "nginx and all instances in one container, under supervisor",
                          "a new container; open pages reconnect to it.", "compose"),
     "gunicorn": Target("services.gunicorn", "gunicorn's configuration of each instance",

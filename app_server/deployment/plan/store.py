@@ -21,7 +21,7 @@ def resolve_store(spec: Spec, paths: Paths, layout: Layout) -> PlannedStore:
         return PlannedStore("redis")
     if stated == "valkey":
         return PlannedStore("valkey", f"redis://{valkey_name(spec, layout)}:{VALKEY_PORT}")
-    if stated == "off" or stated is None and layout in ("containers", "cluster"):
+    if stated == "off" or stated is None and layout in ("containers", "cluster", "platform"):
         # Containers on several machines share no folder.
         return PlannedStore("off")
     if layout == "compose":

@@ -13,7 +13,7 @@ from app_server.deployment.rules.verdict import Path, Rule, RuleVerdict, fault, 
 _STORE: Final[Path] = ("sessions", "store")
 _SCHEMES: Final = ("redis", "rediss", "unix")
 _OWN_MACHINE: Final = ("localhost", "127.0.0.1", "::1", "")
-_ON_MACHINES: Final = ("containers", "cluster")
+_ON_MACHINES: Final = ("containers", "cluster", "platform")
 """The layouts of containers that are spread over machines."""
 
 

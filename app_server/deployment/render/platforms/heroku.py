@@ -1,0 +1,31 @@
+"""The Procfile of Heroku, and of platforms that read the same: Dokku, Scalingo, Clever Cloud, Cloud Foundry."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Final
+
+from app_server.deployment.plan.values import Plan
+from app_server.deployment.render import File, Files
+from app_server.deployment.render.platforms.contract import Platform, variables, words
+from app_server.deployment.render.templates import header
+
+HEROKU: Final = Platform("Heroku", grace_s=30)
+
+
+def wanted(plan: Plan) -> bool:
+    """`all` is for hosts; a platform must be requested."""
+    return False
+
+
+def render(plan: Plan) -> Files:
+    """The Procfile. The variables that it does not hold are set by the commands in its first lines."""
+    more = ["Variables are set by:"] if plan.secrets or variables(plan) else []
+    more += [f"  heroku config:set {shlex.quote(f'{name}={value}')}" for name, value in variables(plan).items()]
+    more += [f'  heroku config:set {secret.variable}="$(cat FILE)"' for secret in plan.secrets]
+    if len(plan.instances) > 1:
+        more += ["Several dynos:", f"  heroku ps:scale web={len(plan.instances)}",
+                 "  heroku features:enable http-session-affinity"]  # fmt: skip
+    head = "".join(f"# {line}\n" for line in [*header(plan, "heroku"), *more])
+    command = shlex.join(["app-server", "serve", *words(plan, HEROKU)])
+    return {"heroku/Procfile": File(f"{head}web: {command}\n")}
