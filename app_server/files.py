@@ -8,6 +8,8 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
+from app_server import system
+
 
 def write_atomically(
     path: Path, content: str | bytes, *, mode: int | None = None, durable: bool = True, overwrite: bool = True
@@ -21,7 +23,7 @@ def write_atomically(
     """
     target = Path(os.path.realpath(path)) if overwrite else path
     draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
-    number = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666 if mode is None else 0o600)
+    number = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | system.PRIVATE, 0o666 if mode is None else 0o600)
     try:
         with open(number, "wb") as file:
             _copy_permissions(number, target, mode)
@@ -44,9 +46,9 @@ def _copy_permissions(number: int, target: Path, mode: int | None) -> None:
         old = target.stat()
     except FileNotFoundError:
         old = None
-    if old is not None and os.geteuid() == 0:
+    if old is not None and hasattr(os, "fchown") and os.geteuid() == 0:
         os.fchown(number, old.st_uid, old.st_gid)
     if mode is None and old is not None:
         mode = stat.S_IMODE(old.st_mode)
-    if mode is not None:
+    if mode is not None and hasattr(os, "fchmod"):  # Windows has modes only since Python 3.13, and no others' files
         os.fchmod(number, mode)

@@ -15,6 +15,7 @@ from urllib.parse import quote, unquote
 
 from tornado.httputil import HTTPConnection, HTTPHeaders, HTTPServerRequest, RequestStartLine
 
+from app_server import system
 from app_server.protocol.handshake import VERSION
 
 Scope: TypeAlias = MutableMapping[str, Any]
@@ -56,7 +57,7 @@ class Peer:
         said = str(scope.get("scheme") or "http")
         scheme = {"ws": "http", "wss": "https"}.get(said, said)
         if not host:
-            return cls("", scheme, (), socket.AF_UNIX)
+            return cls("", scheme, (), system.UNIX_FAMILY)
         return cls(str(host), scheme, (str(host), port or 0), _family(str(host)))
 
 

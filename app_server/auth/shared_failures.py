@@ -9,7 +9,6 @@ strangers cannot choose which records that is.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import mmap
 import os
@@ -19,6 +18,7 @@ from contextlib import contextmanager
 from functools import cache
 
 from app_server.security.auth.throttle import Failure
+from app_server.system import SharedMemory
 
 _RECORD = struct.Struct("16sdQ")
 _WAYS = 8
@@ -75,9 +75,8 @@ class SharedFailures:
     """The failures of users and those of addresses, for the processes that are forked from the one that made this."""
 
     def __init__(self) -> None:
-        self._file = os.memfd_create("app-server-failed-logins")
-        os.ftruncate(self._file, 2 * TABLE_BYTES)
-        memory = mmap.mmap(self._file, 2 * TABLE_BYTES)
+        self._shared = SharedMemory("app-server-failed-logins", 2 * TABLE_BYTES)
+        memory = self._shared.memory
         secret = os.urandom(16)
         self.users = SharedTable(memory, 0, secret)
         self.addresses = SharedTable(memory, TABLE_BYTES, secret)
@@ -85,11 +84,11 @@ class SharedFailures:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Keep the other processes out meanwhile; the kernel ends the lock of one that is killed."""
-        fcntl.lockf(self._file, fcntl.LOCK_EX)
+        self._shared.lock(wait=True)
         try:
             yield
         finally:
-            fcntl.lockf(self._file, fcntl.LOCK_UN)
+            self._shared.unlock()
 
 
 @cache

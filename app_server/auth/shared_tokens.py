@@ -9,13 +9,13 @@ lock of the set meanwhile, and the others find what it has been given. Nothing o
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
-import mmap
 import os
 import struct
 from collections import Counter
 from functools import cache
+
+from app_server.system import SharedMemory
 
 _HEADER = struct.Struct("16sdI")
 _RECORD_BYTES = 8192
@@ -32,9 +32,8 @@ class SharedTokens:
     """The tokens of the processes that are forked from the one that made this."""
 
     def __init__(self) -> None:
-        self._file = os.memfd_create("app-server-access-tokens")
-        os.ftruncate(self._file, _SETS * _SET_BYTES)  # it takes no memory until it is used
-        self._memory = mmap.mmap(self._file, _SETS * _SET_BYTES)
+        self._shared = SharedMemory("app-server-access-tokens", _SETS * _SET_BYTES)
+        self._memory = self._shared.memory
         self._secret = os.urandom(16)
         # The kernel's locks are the process's: the first of two users in a set must not unlock it for the second.
         self._held: Counter[int] = Counter()
@@ -73,9 +72,7 @@ class SharedTokens:
     def lock(self, owner: str) -> bool:
         """Whether this process may renew the user's tokens now, until `unlock`; the kernel unlocks for a killed one."""
         _, start = self._place(owner)
-        try:
-            fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, start)
-        except OSError:
+        if not self._shared.lock(start, 1):
             return False
         self._held[start] += 1
         return True
@@ -86,7 +83,7 @@ class SharedTokens:
         self._held[start] -= 1
         if not self._held[start]:
             del self._held[start]
-            fcntl.lockf(self._file, fcntl.LOCK_UN, 1, start)
+            self._shared.unlock(start, 1)
 
     def _place(self, owner: str) -> tuple[bytes, int]:
         digest = hashlib.blake2b(owner.encode("utf-8", "surrogatepass"), digest_size=16, key=self._secret).digest()

@@ -33,9 +33,10 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = 
     from app_server.cli.commands import module_of
     from app_server.cli.parser import Answered, parse
     from app_server.cli.terminal import complain, say
-    from app_server.observe.output import replace_missing
+    from app_server.observe.output import forgive_characters, replace_missing
 
     replace_missing()
+    forgive_characters()
     argv = sys.argv[1:] if argv is None else argv
     environ = os.environ if environ is None else environ
     try:

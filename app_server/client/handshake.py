@@ -13,6 +13,7 @@ from tornado.iostream import IOStream, StreamClosedError
 from tornado.netutil import Resolver
 from tornado.tcpclient import TCPClient
 
+from app_server import system
 from app_server.client.errors import CannotConnect, Refused
 from app_server.client.opening import Opening
 from app_server.protocol import http_client
@@ -53,7 +54,7 @@ class _UnixResolver(Resolver):
 
     async def resolve(self, host: str, port: int, family: Any = socket.AF_UNSPEC) -> list[tuple[int, Any]]:
         """The one socket, for every name that is looked up."""
-        return [(socket.AF_UNIX, self._path)]
+        return [(system.UNIX_FAMILY, self._path)]
 
 
 async def shake_hands(opening: Opening, now_s: float) -> Opened:

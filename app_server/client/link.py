@@ -13,6 +13,7 @@ from typing import Final
 
 from tornado.iostream import StreamClosedError
 
+from app_server import system
 from app_server.client.errors import CannotConnect, ConnectionLost, ProtocolViolation, Refused
 from app_server.client.handshake import READ_BYTES, Opened, shake_hands
 from app_server.client.opening import Opening
@@ -126,7 +127,7 @@ class Link:
         The stock server does not send the next part before, and Linux waits 40 ms to join it with something to say.
         """
         sock = self._stream.socket
-        if _QUICKACK is not None and sock is not None and sock.family != socket.AF_UNIX:
+        if _QUICKACK is not None and sock is not None and sock.family != system.UNIX_FAMILY:
             with suppress(OSError):
                 sock.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from app_server import system
 from app_server.deployment.plan.values import Plan
 from app_server.deployment.render import File, Files
 from app_server.errors import OperatorError, OperatorErrors
@@ -155,20 +156,22 @@ def _fill(draft: Path, place: Path, plan: Plan, files: Files, carried: Sequence[
     mode = stat.S_IMODE(place.stat().st_mode) if place.is_dir() else 0o755
     for path in carried:
         (draft / path).parent.mkdir(parents=True, exist_ok=True)
-        os.link(place / path, draft / path, follow_symlinks=False)
+        if not _linked(place / path, draft / path):
+            shutil.copy2(place / path, draft / path, follow_symlinks=False)
     whole = {**files, MANIFEST: File(manifest_text(plan, files))}
     for name, file in whole.items():
         target = draft / name
         target.parent.mkdir(parents=True, exist_ok=True)
         if not (_is_there(place / name, file) and _linked(place / name, target)):
             target.write_text(file.text, encoding="utf-8", newline="")
-    if len(whole) > MOST_SYNCED:
+    if len(whole) > MOST_SYNCED and hasattr(os, "sync"):
         # One by one, thousands of files would take minutes to reach the disk.
         os.sync()
     for name, file in whole.items():
         if len(whole) <= MOST_SYNCED:
             # Only now that all are written: most of them reach the disk together with the first one.
-            with (draft / name).open("rb") as written:
+            # Windows syncs only what can be written.
+            with (draft / name).open("r+b" if system.BINARY else "rb") as written:
                 os.fsync(written.fileno())
         (draft / name).chmod(file.mode)
     draft.chmod(mode)
@@ -180,7 +183,7 @@ def _is_there(path: Path, file: File) -> bool:
         found = path.lstat()
     except OSError:
         return False
-    as_written = (stat.S_IFREG | file.mode, os.geteuid(), os.getegid())
+    as_written = (stat.S_IFREG | file.mode, system.user_id(), os.getegid() if hasattr(os, "getegid") else 0)
     return (found.st_mode, found.st_uid, found.st_gid) == as_written and text_of(path) == file.text
 
 
@@ -188,7 +191,7 @@ def _linked(path: Path, target: Path) -> bool:
     """Give the file a second name, so neither it nor its removal need reach the disk; False if that cannot be."""
     try:
         os.link(path, target, follow_symlinks=False)
-    except OSError:
+    except (OSError, NotImplementedError):
         return False
     return True
 
@@ -205,6 +208,7 @@ def _swap(draft: Path, place: Path) -> None:
         if not _exchange(draft, place):
             # If the file system cannot do it in one step, there is a moment without the folder.
             before = Path(tempfile.mkdtemp(prefix=f".{place.name}.", dir=place.parent))
+            os.rmdir(before)  # Windows gives no folder the name of another, even of an empty one
             os.rename(place, before)
             try:
                 os.rename(draft, place)

@@ -21,11 +21,13 @@ from typing import Any
 
 from tornado.ioloop import IOLoop
 
+from app_server import system
 from app_server.document.engine import install
 from app_server.embedded.keywords import in_keywords, of_several_processes, settings_from_keywords
 from app_server.embedded.sessions import session_of, sessions_of
 from app_server.embedded.sources import Sources, by_route
 from app_server.engine import containment
+from app_server.engine.signals import of_request, wake_at_signals
 from app_server.errors import OperatorError
 from app_server.http.matching import RouteAddress, names_of
 from app_server.processes.forking.stop_signals import Heard, StopSignals
@@ -300,7 +302,7 @@ class Server:
 @contextmanager
 def _signals(loop: asyncio.AbstractEventLoop, first: Callable[[int], None]) -> Iterator[None]:
     """Call `first` in the loop at SIGINT or SIGTERM; an impatient signal, and those afterwards, do what they did."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.getsignal(number) for number in system.STOP_SIGNALS}
     stop_signals = StopSignals()
 
     def restore() -> None:
@@ -310,16 +312,18 @@ def _signals(loop: asyncio.AbstractEventLoop, first: Callable[[int], None]) -> I
     def on_signal(number: int, frame: FrameType | None) -> None:
         heard = stop_signals.hear()
         if heard is Heard.FIRST:
-            loop.call_soon_threadsafe(first, number)
+            loop.call_soon_threadsafe(first, of_request(number))
         elif heard is Heard.IMPATIENT:
             restore()
             signal.raise_signal(number)
 
     for number in before:
         signal.signal(number, on_signal)
+    sleep_on = wake_at_signals(loop)
     try:
         yield
     finally:
+        sleep_on()
         restore()
 
 

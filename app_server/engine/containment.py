@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from app_server.apps import Application
+from app_server.engine.loop import loop_factory
 from app_server.errors import AppServerError, from_keyboard
 
 log = logging.getLogger(__name__)
@@ -45,7 +46,7 @@ def _is_cancelled() -> bool:
 
 def run(main: Coroutine[Any, Any, T]) -> T:
     """What the coroutine returns, run in a loop of its own as by `asyncio.run`; Ctrl-C ends it."""
-    with asyncio.Runner() as runner:
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
         return run_in(runner.get_loop(), main)
 
 

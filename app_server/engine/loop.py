@@ -15,6 +15,14 @@ from app_server.session.naming import LogName
 log = logging.getLogger(__name__)
 
 
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """What makes the loop of a server's process; None for the usual one.
+
+    Windows' usual loop does not watch sockets: Tornado adds a thread for that, which each message would go through.
+    """
+    return asyncio.SelectorEventLoop if hasattr(asyncio, "ProactorEventLoop") else None
+
+
 class EngineLoop:
     """One asyncio loop, and the context in which what it calls begins: no session's.
 

@@ -41,7 +41,8 @@ def deadline(limit_s: float, interruptible: Callable[[], bool] = lambda: True) -
     """Raise TooLong in what runs in this block after so many seconds, if that is `interruptible` then; 0 for no limit.
 
     It reaches Python code and system calls, and native code when that returns. Only the main thread can be
-    interrupted, and only if the program does not use SIGALRM itself; in other cases the block has no limit.
+    interrupted, and only if the system has SIGALRM and the program does not use it itself; in other cases the block
+    has no limit.
     """
     if not limit_s or not _is_free():
         yield
@@ -61,6 +62,8 @@ def deadline(limit_s: float, interruptible: Callable[[], bool] = lambda: True) -
 
 
 def _is_free() -> bool:
+    if not hasattr(signal, "SIGALRM"):  # Windows
+        return False
     return threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGALRM) is signal.SIG_DFL
 
 

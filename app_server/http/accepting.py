@@ -5,10 +5,14 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
-import resource
+import math
 import socket
 from collections.abc import Callable
 from typing import Any, Final
+
+from tornado.ioloop import IOLoop
+
+from app_server import system
 
 log = logging.getLogger(__name__)
 
@@ -33,10 +37,10 @@ def raise_descriptor_limit() -> None:
 
     Shells and service managers set a low limit for programs that use select(), which this server does not.
     """
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = _HIGHEST_LIMIT if hard == resource.RLIM_INFINITY else min(hard, _HIGHEST_LIMIT)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    soft, hard = system.descriptor_limits()
+    wanted = min(hard, _HIGHEST_LIMIT)
+    if soft < wanted:
+        system.allow_descriptors(int(wanted))
 
 
 class Acceptor:
@@ -46,6 +50,9 @@ class Acceptor:
         self._listener = listener
         self._take = take
         self._loop = asyncio.get_running_loop()
+        # asyncio's own loop may not watch sockets: on Windows Tornado adds a thread that does.
+        self._watcher = IOLoop.current()
+        self._most_watched = system.most_watched()
         self._resuming: asyncio.TimerHandle | None = None
         self._pause_s = _SHORTEST_PAUSE_S
         self._stopped = False
@@ -56,7 +63,7 @@ class Acceptor:
         """Stop accepting; the socket stays open."""
         self._stopped = True
         if self._resuming is None:
-            self._loop.remove_reader(self._listener.fileno())
+            self._watcher.remove_handler(self._listener.fileno())
         else:
             self._resuming.cancel()
 
@@ -67,12 +74,18 @@ class Acceptor:
 
     def _listen(self) -> None:
         self._resuming = None
-        self._loop.add_reader(self._listener.fileno(), self._accept_some)
+        self._watcher.add_handler(self._listener.fileno(), self._on_connections, IOLoop.READ)
+
+    def _on_connections(self, number: int, events: int) -> None:
+        self._accept_some()
 
     def _accept_some(self) -> bool:
         """Accept as many as are allowed in a row; whether more may wait."""
         for _ in range(_MOST_AT_ONCE):
             if self._stopped:
+                return False
+            if self._most_watched is not None and len(self._watcher.handlers) >= self._most_watched:  # type: ignore[attr-defined]
+                self._pause(_too_many(self._most_watched))
                 return False
             try:
                 connection, address = self._listener.accept()
@@ -84,29 +97,40 @@ class Acceptor:
             except OSError as error:
                 if error.errno not in SCARCE:
                     raise
-                self._pause(error.strerror or str(error))
+                self._pause(_scarce(error.strerror or str(error)))
                 return False
             self._take(connection, address)
             # The system gives the lowest number that is free: this one says how many are taken.
             if connection.fileno() >= _ceiling():
-                self._pause("few are left")
+                self._pause(_scarce("few are left"))
                 return False
         return True
 
     def _pause(self, reason: str) -> None:
-        self._loop.remove_reader(self._listener.fileno())
+        self._watcher.remove_handler(self._listener.fileno())
         self._resuming = self._loop.call_later(self._pause_s, self._listen)
         self._pause_s = min(2 * self._pause_s, _LONGEST_PAUSE_S)
         now_s = self._loop.time()
         if now_s - self._said_s >= _LINE_EVERY_S:
             self._said_s = now_s
-            soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-            log.error(
-                "Out of file descriptors (%s; the limit is %d): new connections wait until others have ended. "
-                "Raise the limit, with `ulimit -n` or LimitNOFILE= of the unit.", reason, soft,
-            )  # fmt: skip
+            log.error("%s", reason)
 
 
 def _ceiling() -> float:
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return float("inf") if soft == resource.RLIM_INFINITY else soft - min(_LARGEST_RESERVE, soft // 8)
+    soft, _ = system.descriptor_limits()
+    return soft if math.isinf(soft) else soft - min(_LARGEST_RESERVE, soft // 8)
+
+
+def _scarce(reason: str) -> str:
+    soft, _ = system.descriptor_limits()
+    return (
+        f"Out of file descriptors ({reason}; the limit is {soft:.0f}): new connections wait until others have ended. "
+        "Raise the limit, with `ulimit -n` or LimitNOFILE= of the unit."
+    )
+
+
+def _too_many(limit: int) -> str:
+    return (
+        f"{limit} connections are open, as many as a process of Python can watch on {system.NAME}: new ones wait"
+        " until others have ended."
+    )

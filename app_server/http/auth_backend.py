@@ -6,6 +6,7 @@ import socket
 from collections.abc import Callable, Collection, Coroutine, Mapping
 from typing import Any
 
+from app_server import system
 from app_server.http.base_handler import BaseHandler
 from app_server.http.matching import RouteAddress
 from app_server.security.auth.next_page import login_address
@@ -89,4 +90,4 @@ def peer_of(handler: BaseHandler) -> str:
     family = getattr(context, "address_family", None)
     if family in (socket.AF_INET, socket.AF_INET6):
         return str(context.address[0])
-    return "unix" if family == socket.AF_UNIX else ""
+    return "unix" if family == system.UNIX_FAMILY else ""

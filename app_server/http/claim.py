@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
+
+from app_server import system
 
 _POLL_INTERVAL_S: Final = 0.25
 
@@ -35,15 +36,12 @@ def claimed(file: Path, patience_s: float) -> Iterator[None]:
                 with suppress(OSError):
                     file.unlink()
                 with suppress(OSError):  # closing is not enough: a child process may have the file open, too
-                    fcntl.flock(handle, fcntl.LOCK_UN)
+                    system.unlock(handle)
 
 
 def _locks(handle: int) -> bool:
     """Whether the file is locked for this process now; True, too, if its disk knows no locks."""
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
+        return system.lock(handle)
     except OSError:
         return True
-    return True

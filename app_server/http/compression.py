@@ -27,6 +27,7 @@ from typing import Final, Literal, ParamSpec, TypeVar
 
 import brotli  # type: ignore[import-untyped]
 
+from app_server import system
 from app_server.files import write_atomically
 from app_server.http.claim import claimed
 
@@ -298,7 +299,7 @@ def _threads() -> ThreadPoolExecutor:
 
 def _lower_own_priority() -> None:
     """Give this thread the lowest priority; only Linux has that for threads."""
-    if sys.platform == "linux":
+    if system.threads_have_priorities():
         try:
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
         except OSError as error:

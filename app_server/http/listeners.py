@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tornado.netutil import bind_sockets, bind_unix_socket
+from tornado.netutil import bind_sockets
 
+from app_server import system
 from app_server.errors import OperatorError, TransientError
 from app_server.settings import Settings
 
@@ -75,7 +76,7 @@ def tls_context(settings: Settings) -> ssl.SSLContext | None:
 
 def _refuse_taken(path: str) -> None:
     """Raise OperatorError where another server listens on this Unix socket; a file that was left over is none."""
-    with socket.socket(socket.AF_UNIX) as probe:
+    with socket.socket(system.UNIX_FAMILY) as probe:
         try:
             probe.connect(path)
         except OSError:
@@ -97,6 +98,10 @@ def bind(settings: Settings, unix_mode: int = 0o666) -> list[socket.socket]:
     """Listening sockets; a Unix socket has this mode. OperatorError where the address cannot be had."""
     try:
         if settings.unix_socket:
+            hint = "Leave it out, and listen at --address and --port."
+            system.require(system.has_unix_sockets(), "Unix sockets", where="--unix-socket", hint=hint)
+            from tornado.netutil import bind_unix_socket  # only where there are such sockets
+
             _refuse_taken(settings.unix_socket)
             return [bind_unix_socket(settings.unix_socket, mode=unix_mode)]
         return bind_sockets(settings.port, settings.address or None, backlog=1024)

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import os
-import resource
-import sys
 from pathlib import Path
+
+from app_server import system
 
 
 def resident_bytes() -> int:
-    """The memory of this process that is in RAM, in bytes; its peak if the system reports nothing else."""
+    """The memory of this process that is in RAM, in bytes; its peak if the system reports nothing else, or 0."""
     try:
         pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE")
     except OSError:
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return peak if sys.platform == "darwin" else peak * 1024
+        return system.peak_memory_bytes()
 
 
 def proportional_bytes() -> int | None:

@@ -36,6 +36,13 @@ def replace_missing() -> None:
         sys.stderr = open(os.devnull, "w", encoding="utf-8")
 
 
+def forgive_characters() -> None:
+    """Let stdout and stderr write `\\u2192` for a character that their encoding lacks, as Windows' often does."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
+
+
 def forgive_output() -> None:
     """Make print() and the log of this process and its forks lose what a disk or pipe does not accept."""
     sys.stdout, sys.stderr = _forgiving(sys.stdout), _forgiving(sys.stderr)
@@ -45,6 +52,8 @@ def _forgiving(stream: TextIO) -> TextIO:
     """The stream's file with the same encoding and buffering; the stream itself if it is not a file."""
     if not isinstance(stream, io.TextIOWrapper):
         return stream
+    if not isinstance(getattr(stream.buffer, "raw", stream.buffer), io.FileIO):
+        return stream  # Windows' console, which takes characters
     with suppress(OSError):
         stream.flush()
     try:

@@ -31,6 +31,9 @@ _READ_BYTES = 256 * 1024
 
 _ANSWERING = b"."
 
+BEGUN, ALREADY = b"+", b"="
+"""The answers to a request for a session's process: it was forked, or the session has one already."""
+
 _ACCEPT_PAUSE_S = 0.1
 """How long nothing is accepted after a failure: trying at once would only fail again."""
 

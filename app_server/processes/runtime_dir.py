@@ -14,7 +14,6 @@
 from __future__ import annotations
 
 import base64
-import fcntl
 import hashlib
 import logging
 import os
@@ -25,6 +24,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from app_server import system
 from app_server.errors import OperatorError, TransientError
 
 log = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ def base_directory(environ: Mapping[str, str]) -> Path:
         folder = environ.get(variable, "").split(":")[0]
         if folder and os.access(folder, os.W_OK | os.X_OK) and len(folder) < _MAX_BASE_CHARS:
             return Path(folder) / "app-server"
-    return Path(tempfile.gettempdir()) / f"app-server-{os.geteuid()}"
+    return Path(tempfile.gettempdir()) / f"app-server-{system.user_id()}"
 
 
 class RuntimeDir:
@@ -109,12 +109,7 @@ class RuntimeDir:
             yield False
             return
         with file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                yield False
-            else:
-                yield True
+            yield system.lock(file)
 
     def socket_path(self, slot: int, pid: int) -> Path:
         """The socket of the process that was started with this slot."""
@@ -203,6 +198,8 @@ def _short(folder: Path) -> Path:
 
 def running(environ: Mapping[str, str]) -> Iterator[tuple[int, RuntimeDir]]:
     """The process ids of this user's running servers, and their runtime directories."""
+    if not system.has_unix_sockets():
+        return  # where os.kill(pid, 0) would be Ctrl-C, besides
     base = base_directory(environ)
     dead = set(_dead(base))
     for folder in sorted(base.glob("[0-9]*")):
@@ -224,7 +221,7 @@ def _dead(base: Path) -> Iterator[Path]:
 def _refuse_foreign(base: Path) -> None:
     """Raise OperatorError if another user could listen in: the directory's owner owns the connections."""
     found = base.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != system.user_id():
         hint = f"Name a directory of this user's own with {VARIABLE}."
         raise OperatorError(f"{base} belongs to another user", where=VARIABLE, hint=hint)
     if found.st_mode & stat.S_ISVTX and found.st_mode & stat.S_IWOTH and (base in _OF_ALL or any(base.iterdir())):

@@ -17,8 +17,7 @@ from pathlib import Path
 from app_server.processes import ipc
 from app_server.processes.forking import exit_records
 from app_server.processes.forking.exit_records import ExitRecord
-from app_server.processes.forking.fork_server import ALREADY, BEGUN
-from app_server.processes.ipc import Message, Unreachable
+from app_server.processes.ipc import ALREADY, BEGUN, Message, Unreachable
 from app_server.processes.polling import until
 from app_server.processes.runtime_dir import discard
 from app_server.processes.worker_group import WorkerGroup

@@ -5,13 +5,14 @@ The lock is the system's, so it is free as soon as its process ends, however it 
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import logging
 import os
 import time
 from contextlib import suppress
 from pathlib import Path
+
+from app_server import system
 
 log = logging.getLogger(__name__)
 
@@ -29,14 +30,12 @@ class TaskClaims:
         if self._holds(name, place):
             return True
         try:
-            descriptor = os.open(place, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            descriptor = os.open(place, os.O_RDWR | os.O_CREAT | system.PRIVATE, 0o600)
         except OSError as error:
             # Better twice than never.
             log.warning("Task %s may run in several processes: %s: %s", name, place, error.strerror)
             return True
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not system.lock(descriptor):
             os.close(descriptor)
             return False
         self._held[name] = descriptor

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import signal
 from typing import Any
 
 from app_server.document.pages import embedding
+from app_server.engine import containment
+from app_server.engine.signals import calling
 from app_server.http.accepting import raise_descriptor_limit
 from app_server.http.listeners import Listening
 from app_server.http.static import StaticFiles
@@ -49,18 +50,17 @@ class StaticServer(Server):
 def serve_static_until_stopped(settings: Settings) -> int:
     """Serve BokehJS until SIGINT or SIGTERM; the process's exit status."""
     raise_descriptor_limit()
-    return asyncio.run(_serve(settings))
+    return containment.run(_serve(settings))
 
 
 async def _serve(settings: Settings) -> int:
     loop = asyncio.get_running_loop()
     server = StaticServer(settings, loop, Listening.bound(settings))
     stopped = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopped.set)
-    await server.start()
-    where = f"on the Unix socket {settings.unix_socket}" if settings.unix_socket else f"at {server.url}static/"
-    log.info("Serving BokehJS %s %s", embedding.versions()["bokeh"], where)
-    await stopped.wait()
-    await server.stop()
+    with calling(loop, stopped.set):
+        await server.start()
+        where = f"on the Unix socket {settings.unix_socket}" if settings.unix_socket else f"at {server.url}static/"
+        log.info("Serving BokehJS %s %s", embedding.versions()["bokeh"], where)
+        await stopped.wait()
+        await server.stop()
     return 0

@@ -22,8 +22,8 @@ from app_server.processes.forking import forks
 from app_server.processes.forking.busy_table import BusyTable
 from app_server.processes.forking.fork_server import MAX_SESSIONS
 from app_server.processes.forking.keeper import end_left_behind
-from app_server.processes.forking.master import CANNOT_START, Master
-from app_server.processes.forking.worker import MasterLimits, Task
+from app_server.processes.forking.master import Master
+from app_server.processes.forking.worker import CANNOT_START, MasterLimits, Task
 from app_server.processes.polling import until
 from app_server.processes.runtime_dir import RuntimeDir
 from app_server.server.applications import load_applications, prepare

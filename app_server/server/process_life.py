@@ -16,12 +16,13 @@ import signal
 from collections.abc import Callable
 from types import FrameType
 
+from app_server import system
+from app_server.engine.signals import of_request, wake_at_signals
 from app_server.errors import AppServerError
 from app_server.processes.forking import forks
 from app_server.processes.forking.heartbeat import Heartbeat
-from app_server.processes.forking.master import CANNOT_GO_ON
 from app_server.processes.forking.stop_signals import Heard, StopSignals
-from app_server.processes.forking.worker import Task
+from app_server.processes.forking.worker import CANNOT_GO_ON, Task
 from app_server.server.announce import announce
 from app_server.server.ending import exit_despite_threads, stop_within
 from app_server.server.server import Server
@@ -52,7 +53,7 @@ async def serve(server: Server, task: Task | None = None, notifier: Notifier | N
     telling = None if notifier is None else loop.create_task(_tell(notifier, server))
     if task is None or task.first and task.slot == 0:
         announce(server)
-    keeping = loop.create_task(_keep(server, asked))
+    keeping = None if server.state.process.workers is None else loop.create_task(_keep(server, asked))
     if task is not None:
         task.report_ready()
     number = await asked.first
@@ -88,8 +89,9 @@ class StopRequest:
         self._loop = loop
         self._led = led
         self._stop_signals = StopSignals()
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in system.STOP_SIGNALS:
             signal.signal(number, self._on_signal)
+        self._let_sleep = wake_at_signals(loop)  # what it has made lives as long as this
 
     def ask(self, number: int) -> None:
         """Stop as at this signal, unless that has been asked for."""
@@ -104,7 +106,7 @@ class StopRequest:
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         heard = self._stop_signals.hear()
         if heard is Heard.FIRST:
-            self._in_loop(self.ask, number)
+            self._in_loop(self.ask, of_request(number))
         elif heard is Heard.IMPATIENT and not self._led:
             log.warning("A second signal: stopping at once")
             os._exit(1)

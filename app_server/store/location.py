@@ -6,9 +6,9 @@ import os
 import re
 from typing import Final
 
+from app_server import system
 from app_server.errors import OperatorError, did_you_mean
 from app_server.store.base import Store
-from app_server.store.folder import FolderStore
 
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _REDIS: Final = ("redis", "rediss", "unix")
@@ -27,6 +27,10 @@ def open_store(text: str, *, ttl_s: float, max_bytes: int, where: str = "--store
         return None
     scheme = _SCHEME.match(text)
     if scheme is None:
+        hint = "Name a Redis (redis://HOST), or leave it out: sessions then end with the server."
+        system.require(system.has_private_folders(), "folders of one user", where=where, hint=hint)
+        from app_server.store.folder import FolderStore
+
         return FolderStore(_folder(text, where), ttl_s=ttl_s, max_bytes=max_bytes, where=where)
     if scheme[1].lower() not in _REDIS:
         # Not the whole address: it may have a password.

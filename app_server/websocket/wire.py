@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 
+from app_server import system
 from app_server.engine.sinks import Pack
 from app_server.errors import PeerError
 from app_server.observe.gauges import ApplicationGauges
@@ -58,7 +59,7 @@ class Wire(Sender):
         self._reader = FrameReader(limits.max_message_bytes, deflate=deflate, may_discard=owner.may_discard)
         self._paused = False
         self._unhandled: Iterator[Incoming] | None = None
-        self._quick_acks = _QUICKACK is not None and sock.family != socket.AF_UNIX
+        self._quick_acks = _QUICKACK is not None and sock.family != system.UNIX_FAMILY
 
     def start(self) -> None:
         """Begin to read, with what came before the wire was made."""

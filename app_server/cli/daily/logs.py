@@ -111,7 +111,7 @@ def run(about: Asked, lines: LogsWanted, show: Printer) -> int:
         raise SystemExit(128 + number)
 
     # Programs that were started must not outlive this one, however it is ended.
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
         signal.signal(number, end)
     try:
         return 0 if follow(about.deployed().logs(lines), show, complain) else 1

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from app_server import system
 from app_server.cli.command import Command, Flag, Word, switch, wrong_choice
 from app_server.cli.commands import verbs_of
 from app_server.cli.deployments.described import command_line
@@ -74,6 +75,8 @@ COMMAND = Command(
 
 def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callable[[], int]:
     """What rolls out, after the deployment's rules have been checked."""
+    hint = "Run it on Linux or macOS, or in Windows' Subsystem for Linux; `app-server config` and `bundle` work here."
+    system.require(system.can_fork(), "file locks and links to folders", where="app-server deploy", hint=hint)
     need_deployment_packages()
     check_reporting(namespace)
     _find_target(namespace)

@@ -150,8 +150,11 @@ def as_typed(fault: OperatorError, output: Path, namespace: argparse.Namespace) 
 
 def path_from(path: str, folder: Path) -> str:
     """The path as the file's readers will find it: below the folder of the file, if it is there."""
-    found = os.path.relpath(os.path.abspath(path), os.path.abspath(folder))
-    return os.path.abspath(path) if found.startswith("..") else found
+    try:
+        found = os.path.relpath(os.path.abspath(path), os.path.abspath(folder))
+    except ValueError:  # on another drive
+        return os.path.abspath(path)
+    return os.path.abspath(path) if found.startswith("..") else found.replace(os.sep, "/")
 
 
 def wished(namespace: argparse.Namespace) -> Wishes:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-import resource
-import signal
 from collections.abc import Mapping
 from pathlib import Path
 
+from app_server import system
 from app_server.cli.load_tests import deployment
 from app_server.cli.load_tests.asked import Asked
 from app_server.cli.load_tests.progress import progress_for
 from app_server.cli.terminal import say
+from app_server.engine.signals import calling
 from app_server.errors import OperatorError
 from app_server.files import write_atomically
 from app_server.load.first_visit import Seen, first_visit
@@ -59,9 +59,11 @@ def put(found: Findings, file: str) -> str:
 async def tested(asked: Asked, environ: Mapping[str, str]) -> Findings:
     """The findings of the whole test, or of what was done of it when Ctrl-C was pressed."""
     stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
+    with calling(asyncio.get_running_loop(), stop.set):
+        return await _tested(asked, environ, stop)
+
+
+async def _tested(asked: Asked, environ: Mapping[str, str], stop: asyncio.Event) -> Findings:
     visiting = asyncio.ensure_future(
         first_visit(asked.visit, asked.target.url, is_mine=asked.is_mine, timeout_s=asked.timeout_s)
     )
@@ -87,12 +89,12 @@ def found_of(asked: Asked, seen: Seen, outcome: Outcome) -> Findings:
 
 def open_enough_files(people: int) -> None:
     """Allow this process as many sockets as there may be people. OperatorError if the system does not."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    soft, hard = system.descriptor_limits()
     wanted = people + FILES_BESIDES
-    if soft >= wanted or soft == resource.RLIM_INFINITY:
+    if soft >= wanted:
         return
-    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    allowed = int(min(wanted, hard))
+    system.allow_descriptors(allowed)
     if allowed < wanted:
         hint = f"Give --most {max(1, allowed - FILES_BESIDES)}, or raise the limit: ulimit -Hn."
         raise OperatorError(f"this process may have only {allowed} sockets and files open", where="--most", hint=hint)

@@ -10,11 +10,12 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from app_server import system
 from app_server.cli.command import Choices, Command, Flag, Word, switch
 from app_server.cli.running.choosing import RunningServer, at_terminal, choose, describe, port_in
 from app_server.cli.terminal import say
@@ -122,12 +123,19 @@ def look_on(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Look:
 
 def only_server(environ: Mapping[str, str], where: str, hint: str) -> RunningServer:
     """The only server of this user, or the one that is chosen at the terminal. OperatorError if there is none."""
-    found = [RunningServer(*each) for each in running(environ)]
+    found = [RunningServer(*each) for each in _servers(environ, where)]
     if not found:
         raise OperatorError("no server of this user is running", where=where, hint=hint)
     if len(found) == 1:
         return found[0]
     return choose([describe(server, ask) for server in found], where, asks=at_terminal())
+
+
+def _servers(environ: Mapping[str, str], where: str) -> Iterator[tuple[int, RuntimeDir]]:
+    """This user's running servers. OperatorError if none can be asked."""
+    hint = "Stop a server with Ctrl-C; `app-server status http://…` reads the figures of one with --metrics."
+    system.require(system.has_unix_sockets(), "Unix sockets", where=where, hint=hint)
+    return running(environ)
 
 
 def port_typed(word: str) -> int:
@@ -139,7 +147,7 @@ def port_typed(word: str) -> int:
 
 def server_on(port: int, environ: Mapping[str, str], where: str) -> RunningServer:
     """This user's server that listens on this port. OperatorError that names the others if none does."""
-    found = [describe(RunningServer(*each), ask) for each in running(environ)]
+    found = [describe(RunningServer(*each), ask) for each in _servers(environ, where)]
     for each in found:
         if port_in(each.url) == port:
             return each.server
@@ -150,7 +158,7 @@ def server_on(port: int, environ: Mapping[str, str], where: str) -> RunningServe
 
 def server_of(pid: int, environ: Mapping[str, str]) -> RunningServer:
     """The server that this process belongs to. OperatorError if it belongs to none."""
-    for main, runtime_dir in running(environ):
+    for main, runtime_dir in _servers(environ, f"process {pid}"):
         if pid == main or pid in (
             RuntimeDir.process_of(socket_path.name)[1] for socket_path in runtime_dir.socket_paths()
         ):

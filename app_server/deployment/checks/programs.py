@@ -42,7 +42,7 @@ def run(words: Sequence[str | Path], environ: Mapping[str, str] | None = None, c
     try:
         done = subprocess.run(
             [str(word) for word in words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            text=True, errors="replace", timeout=ANSWER_S, check=False, env=environment, cwd=cwd,
+            encoding="utf-8", errors="replace", timeout=ANSWER_S, check=False, env=environment, cwd=cwd,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
         return Answer(-1, f"no answer within {ANSWER_S:g} s")

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import grp
 import os
-import pwd
 import subprocess
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from app_server.deployment.checks import CheckFinding
 from app_server.deployment.plan.values import Plan
 from app_server.deployment.render import Files
+
+if TYPE_CHECKING:
+    import pwd
 
 _ANSWER_S = 10.0
 _FILE_FLAGS = ("--ssl-certfile", "--ssl-keyfile", "--auth-module", "--basic-auth", "--index", "--ico-path", "--setup")
@@ -19,6 +21,10 @@ _FILE_FLAGS = ("--ssl-certfile", "--ssl-keyfile", "--auth-module", "--basic-auth
 def check(plan: Plan, files: Files) -> Iterator[CheckFinding]:
     """A fault for each file on this machine that the service's user may not read."""
     wanted = {path: where for path, where in _wanted(plan).items() if os.path.lexists(path)}
+    try:
+        import pwd
+    except ModuleNotFoundError:
+        return  # Windows, which is no host of services
     try:
         user = pwd.getpwnam(plan.user)
     except KeyError:
@@ -64,6 +70,8 @@ def _reads(user: pwd.struct_passwd, group: str, path: str) -> bool:
 
 
 def _group_id(name: str, default: int) -> int:
+    import grp
+
     try:
         return grp.getgrnam(name).gr_gid
     except KeyError:

@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from app_server import system
 from app_server.errors import OperatorError
 from app_server.version import __version__
 
@@ -89,7 +90,7 @@ def _cache() -> Path:
         except OSError:
             continue
         if os.access(folder, os.W_OK):
-            return folder if folder.name == "app-server" else folder / f"app-server-{os.getuid()}"
+            return folder if folder.name == "app-server" else folder / f"app-server-{system.user_id()}"
     hint = "Set TMPDIR to a folder that can be written."
     raise OperatorError("cannot be written", where=tempfile.gettempdir(), hint=hint)
 
@@ -98,7 +99,7 @@ def _assembled(folder: Path) -> Path:
     """The wheel's files as a clone has them. The same files give the same image, whenever they were copied."""
     try:
         folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if folder.parent.lstat().st_uid != os.geteuid():
+        if folder.parent.lstat().st_uid != system.user_id():
             # Another user could exchange what the images are made of.
             hint = "Set XDG_CACHE_HOME to a folder of your own."
             raise OperatorError("belongs to another user", where=str(folder.parent), hint=hint)

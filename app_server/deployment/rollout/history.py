@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import getpass
 import json
-import os
 import re
 import subprocess
 import time
@@ -14,6 +13,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
+from app_server import system
 from app_server.errors import AppServerError
 
 FILE = "history.jsonl"
@@ -28,7 +28,7 @@ def operator() -> str:
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # OSError from Python 3.13 on
-        return f"user {os.getuid()}"
+        return f"user {system.user_id()}"
 
 
 @dataclass(frozen=True, slots=True)

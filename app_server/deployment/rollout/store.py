@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import re
@@ -12,6 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from app_server import system
 from app_server.deployment.rollout.history import operator
 from app_server.errors import OperatorError
 
@@ -82,9 +82,7 @@ class Store:
         except OSError:
             return None
         with lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:
+            if not system.lock(lock, shared=True):
                 return lock.read().strip().rstrip(",") or "another user"
         return None
 
@@ -101,13 +99,11 @@ class Store:
         except OSError as error:
             raise OperatorError(f"cannot be written: {error.strerror}", where=str(self.folder)) from None
         with lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+            if not system.lock(lock):
                 lock.seek(0)
                 holder = lock.read().strip() or "another user"
                 hint = "Wait until it is done."
-                raise OperatorError(f"{holder} is already rolling out", where=str(self.folder), hint=hint) from None
+                raise OperatorError(f"{holder} is already rolling out", where=str(self.folder), hint=hint)
             lock.truncate(0)
             lock.write(f"{operator()}, process {os.getpid()},")
             lock.flush()

@@ -32,15 +32,12 @@ from app_server.processes.forking.parent_loop import ParentLoop
 from app_server.processes.forking.proc import ProcessIdentity
 from app_server.processes.forking.stop_signals import Heard
 from app_server.processes.forking.worker import Task
-from app_server.processes.ipc import Message, Unreachable
+from app_server.processes.ipc import ALREADY, BEGUN, Message, Unreachable
 from app_server.processes.runtime_dir import RuntimeDir, discard, placing
 
 log = logging.getLogger(__name__)
 
 MAX_SESSIONS = 65536
-BEGUN, ALREADY = b"+", b"="
-"""The answers to a request for a process: it was forked, or the session has one already."""
-
 _HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
 _TICK_S = 0.25
 _MESSAGE_S = 5.0

@@ -17,15 +17,17 @@ from app_server.processes.forking.forks import describe_exit, ended_children, fo
 from app_server.processes.forking.heartbeat import Heartbeat
 from app_server.processes.forking.parent_loop import ParentLoop
 from app_server.processes.forking.stop_signals import Heard
-from app_server.processes.forking.worker import MasterLimits, Slot, Task, Worker, WorkerState
+from app_server.processes.forking.worker import (
+    CANNOT_GO_ON,
+    CANNOT_START,
+    MasterLimits,
+    Slot,
+    Task,
+    Worker,
+    WorkerState,
+)
 
 log = logging.getLogger(__name__)
-
-CANNOT_START = 3
-"""The exit status of a worker that would fail again if it was restarted."""
-
-CANNOT_GO_ON = 4
-"""The exit status of a worker with a fault that only a restart of the whole server can mend."""
 
 _HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
 

@@ -14,6 +14,12 @@ from enum import Enum
 
 from app_server.processes.forking.heartbeat import Heartbeat
 
+CANNOT_START = 3
+"""The exit status of a worker that would fail again if it was restarted."""
+
+CANNOT_GO_ON = 4
+"""The exit status of a worker with a fault that only a restart of the whole server can mend."""
+
 _MIN_PAUSE_S = 0.1
 _MAX_PAUSE_S = 30.0
 _HEALTHY_AFTER_S = 60.0

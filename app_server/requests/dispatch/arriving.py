@@ -16,6 +16,7 @@ from tornado.httpserver import HTTPServer, _HTTPRequestContext
 from tornado.httputil import HTTPHeaders, HTTPServerRequest, RequestStartLine, ResponseStartLine
 from tornado.iostream import IOStream, UnsatisfiableReadError
 
+from app_server import system
 from app_server.http.intake import LimitedHTTPServer, close_gently
 from app_server.processes import ipc
 from app_server.processes.ipc import Message
@@ -25,7 +26,9 @@ log = logging.getLogger(__name__)
 ATTEMPTS = 5
 """How many processes may end, one after another, before they have read a request; then it is refused."""
 
-_FAMILIES: Final = {family.name: family for family in (socket.AF_INET, socket.AF_INET6, socket.AF_UNIX)}
+_FAMILIES: Final = {
+    name: getattr(socket, name) for name in ("AF_INET", "AF_INET6", "AF_UNIX") if hasattr(socket, name)
+}
 
 
 def user_of_message(request: HTTPServerRequest) -> Any:
@@ -179,6 +182,6 @@ def _context(stream: IOStream, fields: Mapping[str, Any], server: HTTPServer) ->
     context.address_family = _FAMILIES[fields["family"]]
     context.user = fields.get("user")  # type: ignore[attr-defined]
     context.lost = int(fields.get("lost", 0))  # type: ignore[attr-defined]
-    if address and context.address_family != socket.AF_UNIX:
+    if address and context.address_family != system.UNIX_FAMILY:
         context.remote_ip = context._orig_remote_ip = str(address[0])
     return context

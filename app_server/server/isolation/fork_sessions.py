@@ -23,8 +23,7 @@ from app_server.http.listeners import Listening
 from app_server.processes.forking import forks
 from app_server.processes.forking.busy_table import BusyTable
 from app_server.processes.forking.fork_server import ForkServer
-from app_server.processes.forking.master import CANNOT_START
-from app_server.processes.forking.worker import Task
+from app_server.processes.forking.worker import CANNOT_START, Task
 from app_server.processes.runtime_dir import RuntimeDir
 from app_server.server.isolation.plan import limits_of
 from app_server.server.isolation.sample_sessions import serve_sample_sessions

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from app_server.apps import Application
-from app_server.processes.forking.keeper import SessionLimits
 from app_server.settings import Settings
+
+if TYPE_CHECKING:
+    from app_server.processes.forking.keeper import SessionLimits
 
 
 @dataclass(frozen=True)
@@ -52,5 +55,7 @@ def idle_limits(settings: Settings, processes: int, fork_servers: Collection[For
 
 def limits_of(settings: Settings) -> SessionLimits:
     """What the settings allow one session's process."""
+    from app_server.processes.forking.keeper import SessionLimits  # Windows has not all that it needs
+
     memory_bytes = settings.session_memory_mb * 1024 * 1024
     return SessionLimits(memory_bytes, settings.session_cpu_s, settings.callback_limit_s, settings.block_limit_s)

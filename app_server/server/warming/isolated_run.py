@@ -12,6 +12,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 
+from app_server import system
 from app_server.apps import Application
 from app_server.engine import containment
 from app_server.engine.lifecycle import UNOBSERVED
@@ -44,8 +45,10 @@ def run_isolated(
     """Why this application fails when it is run once, with its hooks; None if it does not.
 
     It fails also if it takes longer than `limit_s` seconds, 0 for no limit. With `sets_up`, the setup file runs before.
-    Call it in a process without threads.
+    Call it in a process without threads. If there can be no other process, it runs in this one, which it may end.
     """
+    if not system.can_fork():
+        return containment.run(_life(route, application, settings, limit_s, sets_up=sets_up))
     ours, theirs = socket.socketpair()
     with ours:
         pid = forks.fork(lambda: _report(route, application, settings, limit_s, theirs, ours, sets_up=sets_up))

@@ -6,8 +6,6 @@ Only the start proves it: a TLS group that OpenSSL does not know, or a balancer 
 
 from __future__ import annotations
 
-import os
-import pwd
 import re
 import socket
 import subprocess
@@ -16,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from app_server import system
 from app_server.deployment.checks import CheckFinding
 from app_server.deployment.checks.proxies.nginx import scratch_plan
 from app_server.deployment.checks.scratch import running
@@ -86,8 +85,10 @@ def write_scratch(plan: Plan, folder: Path) -> Path:
 
 def _user(folder: Path) -> str:
     """The user that serves if root starts it: one without rights that can reach the folder."""
-    if os.geteuid() != 0:
+    if not system.is_root():
         return ""
+    import pwd
+
     folder.chmod(0o711)
     user = pwd.getpwnam("nobody")
     return f"User {user.pw_name}\nGroup #{user.pw_gid}\n"

@@ -126,7 +126,7 @@ def _gixy(main: Path) -> Iterator[CheckFinding]:
         return
     done = subprocess.run(
         [sys.executable, "-m", "gixy.cli.main", "-l", "-f", "json", "--skips", GIXY_SKIPS, str(main)],
-        capture_output=True, text=True, timeout=ANSWER_S, check=False,
+        capture_output=True, encoding="utf-8", errors="replace", timeout=ANSWER_S, check=False,
     )  # fmt: skip
     yield from _gixy_findings(done.stdout, done.stderr)
 
@@ -165,7 +165,9 @@ def _form(version: tuple[int, ...]) -> tuple[bool, ...]:
 
 def _started(installed: Installed, shown: str, scratch: Plan, folder: Path, main: Path) -> Iterator[CheckFinding]:
     words = command(installed.path, folder, main)
-    tested = subprocess.run([*words, "-t", "-q"], capture_output=True, text=True, timeout=ANSWER_S, check=False)
+    tested = subprocess.run(
+        [*words, "-t", "-q"], capture_output=True, encoding="utf-8", errors="replace", timeout=ANSWER_S, check=False
+    )
     for line in (tested.stderr + tested.stdout).splitlines():
         severity, text = _read_line(line, folder)
         if severity in ("emerg", "alert", "crit", "error"):
