@@ -94,6 +94,9 @@ def _no_server(reason: str, where: str) -> Refused:
 
 async def _connect(opening: Opening) -> IOStream:
     """A connection to the server, over TLS if the address says so."""
+    if opening.unix_socket is not None and not system.has_unix_sockets():
+        hint = "Leave out unix_socket=, and give the address of a server with a port."
+        raise CannotConnect(f"there are no Unix sockets on {system.NAME}", where=opening.unix_socket, hint=hint)
     parts = urlsplit(opening.address.socket_url)
     client = TCPClient(None if opening.unix_socket is None else _UnixResolver(path=opening.unix_socket))
     stream = await client.connect(

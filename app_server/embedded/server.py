@@ -27,10 +27,10 @@ from app_server.embedded.keywords import in_keywords, of_several_processes, sett
 from app_server.embedded.sessions import session_of, sessions_of
 from app_server.embedded.sources import Sources, by_route
 from app_server.engine import containment
-from app_server.engine.signals import of_request, wake_at_signals
 from app_server.errors import OperatorError
 from app_server.http.matching import RouteAddress, names_of
 from app_server.processes.forking.stop_signals import Heard, StopSignals
+from app_server.processes.signals import of_request, wake_at_signals
 from app_server.requests.server_handlers import (
     FaviconHandler,
     HealthHandler,

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from app_server import system
 from app_server.jobs.checking import check, check_name, check_seconds, label_of
 from app_server.jobs.errors import JobError
 from app_server.jobs.job import Job
@@ -148,6 +149,7 @@ class SessionJobs:
         if where == "thread":
             return ThreadRunner(work, self._hold_names())
         if where == "process":
+            _check_processes(label_of(work.function))
             self._modules.prepare()
             return ProcessRunner(
                 pack(work.function, work.args, work.kwargs), self._modules.path(work.function), label_of(work.function)
@@ -233,3 +235,10 @@ def _read(saved: Mapping[str, Any]) -> dict[str, Job]:
                 str(said.get("label", "")), name, state=JobState.LOST, fraction=fraction, text=str(said.get("text", ""))
             )
     return found
+
+
+def _check_processes(label: str) -> None:
+    """Raise JobError if a job's process could not be given its connection, nor be killed with what it has started."""
+    if not system.can_fork():
+        hint = 'Leave out where="process": a thread does the work'
+        raise JobError(f"needs a process of its own, which has no connection on {system.NAME}", where=label, hint=hint)

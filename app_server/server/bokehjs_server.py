@@ -8,10 +8,10 @@ from typing import Any
 
 from app_server.document.pages import embedding
 from app_server.engine import containment
-from app_server.engine.signals import calling
 from app_server.http.accepting import raise_descriptor_limit
 from app_server.http.listeners import Listening
 from app_server.http.static import StaticFiles
+from app_server.processes.signals import calling
 from app_server.requests.server_handlers import FaviconHandler, HealthHandler, MissingHandler, ReadyHandler
 from app_server.server.server import Server
 from app_server.settings import Settings

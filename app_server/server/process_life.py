@@ -17,12 +17,12 @@ from collections.abc import Callable
 from types import FrameType
 
 from app_server import system
-from app_server.engine.signals import of_request, wake_at_signals
 from app_server.errors import AppServerError
 from app_server.processes.forking import forks
 from app_server.processes.forking.heartbeat import Heartbeat
 from app_server.processes.forking.stop_signals import Heard, StopSignals
 from app_server.processes.forking.worker import CANNOT_GO_ON, Task
+from app_server.processes.signals import of_request, wake_at_signals
 from app_server.server.announce import announce
 from app_server.server.ending import exit_despite_threads, stop_within
 from app_server.server.server import Server

@@ -12,7 +12,6 @@ from app_server.cli.load_tests import deployment
 from app_server.cli.load_tests.asked import Asked
 from app_server.cli.load_tests.progress import progress_for
 from app_server.cli.terminal import say
-from app_server.engine.signals import calling
 from app_server.errors import OperatorError
 from app_server.files import write_atomically
 from app_server.load.first_visit import Seen, first_visit
@@ -21,6 +20,7 @@ from app_server.load.report.findings import Findings, as_data, findings
 from app_server.load.report.picture import as_svg
 from app_server.load.report.text import as_text
 from app_server.load.run import LoadTest, Outcome
+from app_server.processes.signals import calling
 
 FILES_BESIDES = 64
 """What the process has open besides the sockets of people."""

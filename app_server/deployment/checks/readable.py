@@ -24,7 +24,7 @@ def check(plan: Plan, files: Files) -> Iterator[CheckFinding]:
     try:
         import pwd
     except ModuleNotFoundError:
-        return  # Windows, which is no host of services
+        return  # on Windows, where no service runs
     try:
         user = pwd.getpwnam(plan.user)
     except KeyError:
