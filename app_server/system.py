@@ -62,6 +62,16 @@ def has_private_folders() -> bool:
     return hasattr(os, "O_DIRECTORY") and hasattr(os, "geteuid") and os.open in os.supports_dir_fd
 
 
+def has_file_modes() -> bool:
+    """Whether a file's mode says who may read it. Windows has lists for that, and makes a mode up."""
+    return hasattr(os, "fchown")
+
+
+def may_access(path: str | os.PathLike[str], how: int) -> bool:
+    """Whether this process may use the file in this way, as whom it acts now: os.R_OK and its like."""
+    return os.access(path, how, effective_ids=os.access in os.supports_effective_ids)
+
+
 def require(present: bool, what: str, *, where: str, hint: str) -> None:
     """Raise OperatorError, if this is not present: `where` needs `what`, which this system does not have."""
     if not present:

@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from app_server import system
 from app_server.auth.shared_failures import shared_failures
 from app_server.errors import OperatorError
 from app_server.security.auth.passwords import PasswordFile
@@ -73,7 +74,7 @@ class Users:
 
     def _warn(self, mode: int) -> None:
         """Log what is unwise about the file."""
-        if mode & (stat.S_IROTH | stat.S_IWOTH):
+        if system.has_file_modes() and mode & (stat.S_IROTH | stat.S_IWOTH):
             log.warning("%s can be read by every user of this machine. Run: chmod 600 %s", self._path, self._path)
         weak = self._users.weak
         if weak:

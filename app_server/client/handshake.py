@@ -66,7 +66,7 @@ async def shake_hands(opening: Opening, now_s: float) -> Opened:
         except BaseException:
             stream.close()
             raise
-    except Refused:
+    except CannotConnect:  # Refused, too
         raise
     except (OSError, ValueError, http_client.Malformed, http_client.TooLarge) as error:
         if isinstance(error, TimeoutError) and error.errno is None:

@@ -16,6 +16,9 @@ from app_server import system
 from app_server.errors import OperatorError, TransientError
 from app_server.settings import Settings
 
+if system.has_unix_sockets():
+    from tornado.netutil import bind_unix_socket
+
 
 @dataclass(frozen=True)
 class Listening:
@@ -100,8 +103,6 @@ def bind(settings: Settings, unix_mode: int = 0o666) -> list[socket.socket]:
         if settings.unix_socket:
             hint = "Leave it out, and listen at --address and --port."
             system.require(system.has_unix_sockets(), "Unix sockets", where="--unix-socket", hint=hint)
-            from tornado.netutil import bind_unix_socket  # only where there are such sockets
-
             _refuse_taken(settings.unix_socket)
             return [bind_unix_socket(settings.unix_socket, mode=unix_mode)]
         return bind_sockets(settings.port, settings.address or None, backlog=1024)

@@ -7,6 +7,7 @@ import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from app_server import system
 from app_server.errors import OperatorError
 from app_server.settings.reading import Given
 
@@ -41,7 +42,7 @@ def _no_folder(path: str, where: str) -> Iterator[OperatorError]:
         what = "cannot be reached by this user" if folder else "is not a folder"
         hint = f"Give this user permission to enter {folder}." if folder else None
         yield OperatorError(f"{path} {what}", where=where, hint=hint)
-    elif not os.access(path, os.R_OK | os.X_OK, effective_ids=True):
+    elif not system.may_access(path, os.R_OK | os.X_OK):
         yield OperatorError(f"{path} cannot be read by this user", where=where)
 
 
@@ -60,11 +61,11 @@ def unreadable(path: str, where: str, if_missing: str | None = None) -> Iterator
     else:
         if not stat.S_ISREG(mode):
             yield OperatorError(f"{path} is not a file", where=where)
-        elif not os.access(path, os.R_OK, effective_ids=True):
+        elif not system.may_access(path, os.R_OK):
             yield OperatorError(f"{path} cannot be read by this user", where=where)
 
 
 def closed_folder(path: str) -> str | None:
     """The uppermost folder above this path that this user may not enter; None if there is none."""
     folders = reversed(Path(os.path.abspath(path)).parents)
-    return next((str(folder) for folder in folders if not os.access(folder, os.X_OK, effective_ids=True)), None)
+    return next((str(folder) for folder in folders if not system.may_access(folder, os.X_OK)), None)

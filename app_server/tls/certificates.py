@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID
 
+from app_server import system
 from app_server.protocol.doctor import DEVELOPMENT_ORGANIZATION
 from app_server.tls.guideline import guideline
 
@@ -208,8 +209,9 @@ def _called(name: x509.Name) -> str:
 
 
 def _wrong_key(leaf: x509.Certificate, material: Material) -> Iterator[TlsFinding]:
-    if material.key_mode is not None and material.key_mode & (OTHERS_MAY_READ | OTHERS_MAY_WRITE):
-        what = f"the key's file has mode {material.key_mode & 0o777:o}, which lets others read or change it"
+    mode = material.key_mode if system.has_file_modes() else None
+    if mode is not None and mode & (OTHERS_MAY_READ | OTHERS_MAY_WRITE):
+        what = f"the key's file has mode {mode & 0o777:o}, which lets others read or change it"
         yield TlsFinding("error", "key-mode", what, "chmod 600 it (640 for a group such as ssl-cert).")
     if material.key_pem is None:
         return

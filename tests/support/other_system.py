@@ -37,7 +37,7 @@ _WINDOWS_LACKS: Final[dict[Any, tuple[str, ...]]] = {
     os: (
         "O_CLOEXEC", "O_DIRECTORY", "O_NOFOLLOW", "O_NONBLOCK", "O_PATH", "chown", "fchmod", "fchown",
         "fork",
-        "forkpty", "getegid", "geteuid", "getgid", "getgroups", "getloadavg", "getpgid", "getpriority", "getsid",
+        "forkpty", "getegid", "geteuid", "getgid", "getgroups", "getpgid", "getpriority", "getsid",
         "getuid", "initgroups", "killpg", "lchown", "memfd_create", "mkfifo", "nice", "openpty", "pidfd_open", "pread",
         "preadv", "pwrite", "register_at_fork", "sched_getaffinity", "sched_getscheduler", "sched_setscheduler",
         "sendfile", "setegid", "seteuid", "setgid", "setgroups", "setpgid", "setpriority", "setsid", "setuid",
@@ -55,7 +55,7 @@ _WINDOWS_LACKS: Final[dict[Any, tuple[str, ...]]] = {
     faulthandler: ("register",),
     select: ("epoll", "poll"),
     selectors: ("EpollSelector", "PollSelector"),
-    time: ("clock_gettime", "clock_gettime_ns", "tzset"),
+    time: ("CLOCK_MONOTONIC", "clock_gettime", "clock_gettime_ns", "tzset"),
 }  # fmt: skip
 
 _MACOS_LACKS: Final[dict[Any, tuple[str, ...]]] = {
@@ -67,6 +67,7 @@ _MACOS_LACKS: Final[dict[Any, tuple[str, ...]]] = {
     selectors: ("EpollSelector",),
 }  # fmt: skip
 
+_access = os.access
 _HIDDEN: Final = ("/proc", "/sys", "/dev/shm")
 _O_BINARY: Final = 1 << 28
 _MOST_SELECTED: Final = 512
@@ -87,6 +88,8 @@ def become(system: str) -> None:
         selectors.DefaultSelector = selectors.SelectSelector  # type: ignore[misc]
     else:
         selectors.DefaultSelector = selectors.PollSelector  # type: ignore[misc]
+    if hasattr(os, "process_cpu_count"):  # since Python 3.13, which looks at what goes here
+        os.process_cpu_count = os.cpu_count
     for module, names in {"windows": _WINDOWS_LACKS, "macos": _MACOS_LACKS}[system].items():
         for name in names:
             if hasattr(module, name):
@@ -123,11 +126,15 @@ class _Files:
     def hide_folders(self) -> None:
         """Linux' own folders are missing."""
         for name in ("stat", "lstat", "open", "readlink", "listdir", "scandir"):
-            setattr(os, name, self._guarded(getattr(os, name)))
+            guarded = self._guarded(real := getattr(os, name))
+            for able in (os.supports_dir_fd, os.supports_fd, os.supports_follow_symlinks):
+                if real in able:
+                    able.add(guarded)
+            setattr(os, name, guarded)
 
         def audit(event: str, args: tuple[Any, ...]) -> None:
-            # `open` does not go through os.open.
-            if event == "open" and _is_hidden(args[0]):
+            # `open` does not go through os.open. psutil is Linux' own here, and reads what is there.
+            if event == "open" and _is_hidden(args[0]) and not _is_for("psutil"):
                 raise _missing(args[0])
 
         sys.addaudithook(audit)
@@ -149,6 +156,7 @@ class _Files:
         for name in ("stat", "lstat", "fstat"):
             setattr(os, name, self._ownerless(getattr(os, name)))
         os.open = self._open
+        os.access = self._access
         os.symlink = self._symlink
         for name in ("replace", "rename", "unlink", "remove"):
             setattr(os, name, self._in_place(name))
@@ -176,6 +184,15 @@ class _Files:
             raise AssertionError(f"{caller} opens {path} as text, in which Windows changes line ends")
         number: int = self._real["open"](path, flags & ~_O_BINARY, mode)
         return number
+
+    @staticmethod
+    def _access(
+        path: Any, mode: int, *, dir_fd: int | None = None, effective_ids: bool = False, follow_symlinks: bool = True
+    ) -> bool:
+        _refuse_folder(dir_fd)
+        if effective_ids:
+            raise NotImplementedError("effective_ids unavailable on this platform")
+        return _access(path, mode)
 
     @staticmethod
     def _symlink(*args: Any, **kwargs: Any) -> None:
@@ -212,6 +229,16 @@ _FUNCTIONS_OF_FILES: Final = ("listdir", "open", "readlink", "remove", "rename",
 
 def _is_hidden(path: Any) -> bool:
     return isinstance(path, str | os.PathLike) and str(os.fspath(path)).startswith(_HIDDEN)
+
+
+def _is_for(package: str) -> bool:
+    """Whether this package has called what runs now."""
+    frame = sys._getframe()
+    while frame.f_back is not None:
+        frame = frame.f_back
+        if str(frame.f_globals.get("__name__")).startswith(package):
+            return True
+    return False
 
 
 def _missing(path: Any) -> FileNotFoundError:

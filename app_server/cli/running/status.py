@@ -133,7 +133,7 @@ def only_server(environ: Mapping[str, str], where: str, hint: str) -> RunningSer
 
 def _servers(environ: Mapping[str, str], where: str) -> Iterator[tuple[int, RuntimeDir]]:
     """This user's running servers. OperatorError if none can be asked."""
-    hint = "Stop a server with Ctrl-C; `app-server status http://…` reads the figures of one with --metrics."
+    hint = "Stop a server with Ctrl-C; `app-server status http://HOST:PORT` reads the figures of one with --metrics."
     system.require(system.has_unix_sockets(), "Unix sockets", where=where, hint=hint)
     return running(environ)
 

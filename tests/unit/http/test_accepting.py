@@ -11,7 +11,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from tornado.ioloop import IOLoop
 
+from app_server import system
 from app_server.http import accepting
 from app_server.http.accepting import Acceptor, raise_descriptor_limit
 from tests.support.clock import SkippingLoop, skipping_loop
@@ -199,6 +201,38 @@ def test_last_descriptors_are_kept_for_others_than_visitors(
     listener.loop.run_for(0.01)
     assert len(visitors) == 1 and caplog.messages[0].startswith("Out of file descriptors (few are left; the limit is ")
     acceptor.stop()
+    for client in clients:
+        client.close()
+
+
+def test_no_more_are_accepted_than_a_process_of_windows_can_watch(
+    listener: Listener, visitors: Visitors, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(system, "most_watched", lambda: 3)
+    monkeypatch.setattr(system, "NAME", "Windows")
+    clients = come(listener, 4)
+
+    def take(connection: socket.socket, address: Any) -> None:
+        visitors.append(connection)
+        IOLoop.current().add_handler(connection, lambda sock, events: None, IOLoop.READ)
+
+    acceptor = accepting_on(listener, visitors, take)
+    listener.loop.run_for(5)
+    assert len(visitors) == 2, "the listener is watched, too"
+    assert caplog.messages == [
+        "3 connections are open, as many as a process of Python can watch on Windows: new ones wait until others have"
+        " ended."
+    ]
+
+    async def leave(*those: socket.socket) -> None:
+        for each in those:
+            IOLoop.current().remove_handler(each)
+
+    listener.loop.run_until_complete(leave(visitors[0]))
+    listener.loop.run_for(2)
+    assert len(visitors) == 3
+    acceptor.stop()
+    listener.loop.run_until_complete(leave(*visitors))
     for client in clients:
         client.close()
 

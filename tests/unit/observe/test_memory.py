@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from app_server import system
 from app_server.observe import memory
 
 
@@ -26,9 +27,9 @@ def test_a_system_without_proc_tells_the_peak_and_no_share(monkeypatch: pytest.M
         raise FileNotFoundError(str(self))
 
     monkeypatch.setattr(Path, "read_text", missing)
-    monkeypatch.setattr("sys.platform", "darwin")  # where the peak is in bytes
+    monkeypatch.setattr(system, "NAME", "macOS")  # where the peak is in bytes
     in_bytes = memory.resident_bytes()
-    monkeypatch.setattr("sys.platform", "linux")  # where it is in KiB
+    monkeypatch.setattr(system, "NAME", "Linux")  # where it is in KiB
     assert 0 < in_bytes * 1024 <= memory.resident_bytes() < in_bytes * 2048
     assert memory.proportional_bytes() is None
 

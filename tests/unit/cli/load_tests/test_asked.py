@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from pathlib import Path
 
 import pytest
@@ -99,8 +100,8 @@ def test_password_on_the_command_line_is_refused_and_not_shown() -> None:
 
 def test_more_people_than_sockets_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     set_to: list[tuple[int, int]] = []
-    monkeypatch.setattr(running.resource, "getrlimit", lambda which: (100, 200))
-    monkeypatch.setattr(running.resource, "setrlimit", lambda which, limits: set_to.append(limits))
+    monkeypatch.setattr(resource, "getrlimit", lambda which: (100, 200))
+    monkeypatch.setattr(resource, "setrlimit", lambda which, limits: set_to.append(limits))
     running.open_enough_files(20)
     running.open_enough_files(100)
     assert set_to == [(164, 200)]
