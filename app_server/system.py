@@ -57,6 +57,11 @@ def has_unix_sockets() -> bool:
     return UNIX_FAMILY >= 0
 
 
+def reports_processes() -> bool:
+    """Whether the system says in /proc which processes there are, and what they use."""
+    return os.path.exists("/proc/self/stat")
+
+
 def has_private_folders() -> bool:
     """Whether a folder can be opened, kept to one user, and used by its descriptor."""
     return hasattr(os, "O_DIRECTORY") and hasattr(os, "geteuid") and os.open in os.supports_dir_fd

@@ -43,8 +43,8 @@ def serve_until_stopped(settings: Settings, paths: Sequence[str]) -> int:
     check_otel(settings, os.environ)
     check_store(settings)
     applications = load_applications(paths, settings)
+    _refuse_isolation(applications, settings)
     if not system.can_fork():
-        _refuse_isolation(applications, settings)
         return containment.run(_serve_alone(applications, settings, None, notifier))
     runtime_dir = RuntimeDir.make(os.environ)
     try:
@@ -84,5 +84,7 @@ def _refuse_isolation(applications: Mapping[str, Application], settings: Setting
     """Raise OperatorError if an application's sessions are to have processes of their own."""
     chosen = {application.isolation or settings.isolation for application in applications.values()} - {"none"}
     if chosen and not settings.dev:
-        hint = "Leave it out: the sessions share this process."
-        system.require_processes(f"--isolation {min(chosen)}", hint)
+        where = f"--isolation {min(chosen)}"
+        hint = "Leave it out: the sessions share one process, or those of --num-procs."
+        system.require_processes(where, hint)
+        system.require(system.reports_processes(), "/proc", where=where, hint=hint)

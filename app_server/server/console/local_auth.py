@@ -74,7 +74,7 @@ def _is_loopback(peer: str) -> bool:
 def _name_of_peer(handler: BaseHandler) -> str:
     connection: Any = handler.request.connection
     stream = getattr(connection, "stream", None)
-    if stream is None:
+    if stream is None or not hasattr(socket, "SO_PEERCRED"):  # as on macOS
         return "local user"
     data = stream.socket.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
     uid = _CREDENTIALS.unpack(data)[1]

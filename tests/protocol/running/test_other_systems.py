@@ -111,7 +111,7 @@ REFUSED: Mapping[str, tuple[Sequence[str], str]] = {
     "--isolation": (
         ["serve", "app.py", "--isolation", "snapshot"],
         "--isolation snapshot: needs several processes (fork), which Windows does not have."
-        " Leave it out: the sessions share this process.",
+        " Leave it out: the sessions share one process, or those of --num-procs.",
     ),
     "--unix-socket": (
         ["serve", "app.py", "--unix-socket", "app.sock"],
@@ -151,6 +151,8 @@ DONE: Mapping[str, Sequence[str]] = {
     ],
     "html": ["html", "FOLDER/app.py", "--output", "FOLDER/app.html"],
     "info": ["info"],
+    "certificate": ["certificate", "localhost", "--folder", "FOLDER/certificates"],
+    "secret": ["secret"],
     "help": ["serve", "--help-all"],
 }  # fmt: skip
 
@@ -237,11 +239,16 @@ def test_macos_serves_sessions_in_two_processes_and_saves_them(
     monkeypatch.setenv("BOKEH_SECRET_KEY", "0123456789abcdef" * 2)
     users = tmp_path / "users"
     users.write_text(f"ann:{hash_password('correct horse', cost=Cost(2, 1, 1))}\n", encoding="utf-8")
-    commands = [["serve", "--check", str(tmp_path / "app.py")], ["info"]]
+    app = str(tmp_path / "app.py")
+    commands = [["serve", "--check", app], ["info"], ["serve", app, "--isolation", "process"]]
     flags = ["--num-procs", "2", "--store", str(tmp_path / "sessions"), "--basic-auth", str(users)]
     with driven("macos", tmp_path, commands, flags) as macos:
-        results = [macos.result(str(number)) for number in range(2)]
-        assert [result["status"] for result in results] == [0, 0], results
+        results = [macos.result(str(number)) for number in range(3)]
+        assert [result["status"] for result in results] == [0, 0, 2], results
+        assert results[2]["err"].splitlines()[-1] == (
+            "app-server: --isolation process: needs /proc, which macOS does not have."
+            " Leave it out: the sessions share one process, or those of --num-procs."
+        )
         at = f"http://127.0.0.1:{macos.port}"
         until(lambda: fetched(f"{at}/healthz") == 200 or macos.process.poll() is not None, "an answer", 60)
         visitor = Visitor(at)
