@@ -34,15 +34,15 @@ log = logging.getLogger(__name__)
 class BokehASGI:
     """Serves applications at an ASGI server such as uvicorn, hypercorn or granian.
 
-    `applications` is one source, which is served at `/`, or a dictionary from routes to sources, or a list of them; a
-    source is what `app_server.Server` takes. `prefix` is a path that everything is served under, besides the one at
-    which a framework mounts the object. With `redirect_root`, the root leads to the only application.
+    `applications` is one application, which is served at `/`, a dictionary from routes to applications, or a list of
+    them; an application is what `app_server.Server` takes. `prefix` is a path below which everything is served, besides
+    the one at which a framework mounts the object. With `redirect_root`, the root leads to the only application.
 
-    Without `auth_policy`, who may open a session is whom the framework lets through, and the user is that of the scope,
-    as middleware sets it. With one, that decides. Further keywords are settings by the names of
-    `app_server.settings.Settings`, or by those of the stock server.
+    Without `auth_policy`, anyone may open a session whose request the framework lets through, and the session's user is
+    the one that middleware has put into the scope. With a policy, the policy decides. Further keywords are settings, by
+    our names or by those of the stock server.
 
-    OperatorError for what cannot be as it was said, ApplicationError for an application that does not load.
+    Raises OperatorError for a wrong keyword or value, and ApplicationError for an application that does not load.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class BokehASGI:
 
     @property
     def prefix(self) -> str:
-        """The path that everything is served under, besides where it is mounted; without a slash at its end."""
+        """The path below which everything is served, besides the mount's; without a slash at its end."""
         return self._settings.prefix
 
     @property

@@ -60,7 +60,7 @@ class ClientSession(SessionBase):
         self._finalizer = weakref.finalize(self, channel.close_soon)
 
     def pull(self) -> None:
-        """Fill `document` with what the session on the server has; what was in it before goes."""
+        """Fill `document` with the content of the session on the server, in place of its own."""
         self._not_in_callback("pull")
         self.connect()
         mirror = self._mirror_for(None)
@@ -68,7 +68,7 @@ class ClientSession(SessionBase):
         self._mirror = mirror
 
     def push(self, document: MirroredDocument | None = None) -> None:
-        """Put `document`, else the one that the session has, else an empty one, in the place of the server's."""
+        """Replace the server's document by `document`, or by the session's own, or by an empty one."""
         self._not_in_callback("push")
         mirror = self._mirror_for(document)
         self.connect()
@@ -83,7 +83,7 @@ class ClientSession(SessionBase):
     def force_roundtrip(self) -> None:
         """Wait until the server has all that was changed here, and apply all that it has sent before its answer.
 
-        Raises RequestFailed where the server did not carry out a change.
+        Raises RequestFailed if the server did not carry out a change.
         """
         self.request_server_info()
         self._exchange.check()
@@ -98,8 +98,8 @@ class ClientSession(SessionBase):
     def run(self, until: Callable[[], bool] | None = None, timeout_s: float | None = None) -> None:
         """Apply what the server sends, and run the document's callbacks, until `until()` is true.
 
-        Without `until` it goes on until the connection ends, or for `timeout_s`. With it, NoAnswer is raised after
-        `timeout_s`, and ConnectionLost where the connection ends before.
+        Without `until` it goes on until the connection ends, or for `timeout_s`. With it, it raises NoAnswer after
+        `timeout_s`, and ConnectionLost if the connection ends before.
         """
         self._not_in_callback("run")
         self._living()
@@ -123,7 +123,7 @@ class ClientSession(SessionBase):
         self._exchange.check()
 
     def close(self, why: str = "closed") -> None:
-        """Send what is still to be sent, and end the connection; the document stays as it is."""
+        """Send what is queued and close the connection; the document keeps its state."""
         channel, self._channel = self._channel, None
         if channel is None:
             return
@@ -249,7 +249,7 @@ def pull_session(
     unix_socket: str | None = None,
     timeout_s: float | None = TIMEOUT_S,
 ) -> ClientSession:
-    """A session whose document was loaded from the server; the application builds it where the id is a new one.
+    """A session whose document was loaded from the server; the application builds it if the id is new.
 
     `arguments`, `headers` and `cookies` are what the application sees of the request. `io_loop` is there for programs
     written for `bokeh.client`, and not used: a session has a loop of its own.

@@ -59,16 +59,19 @@ _SITE_HANDLERS = (FaviconHandler, HealthHandler, IndexHandler, MissingHandler, R
 class Server:
     """Serves applications from within a program: in its event loop, in a thread of its own, or as all that it does.
 
-    `applications` is one source, a list of them, or a dictionary from routes to sources; a source is the path of a
-    script, notebook or folder, a function that takes a document and fills it, an object with `initialize_document`
-    such as a `bokeh.application.Application`, or an `Application` of ours. `io_loop` is Tornado's, by default the
-    current one. `extra_patterns` are handlers of Tornado that are asked first. Further keywords are settings by the
-    names of `app_server.settings.Settings`, or by those of the stock server; what is not given comes from the
-    environment and the defaults. What the stock server has and this one has not, such as `http_server_kwargs`, is
-    refused with what to do instead. `port=0` takes a free one. The address is taken at once, and with `listen=False`
-    not at all: then `handlers()` serve in a Tornado application of your own, and `port` says where that one listens.
+    `applications` is one application, a list, or a dictionary from routes to applications. An application is the path
+    of a script, notebook or folder, a function that takes a document and fills it, or an object with
+    `initialize_document`, such as a `bokeh.application.Application`.
 
-    OperatorError for what cannot be as it was said, ApplicationError for an application that does not load.
+    `io_loop` is Tornado's, by default the current one. `extra_patterns` are Tornado's handlers; they take precedence.
+    With `listen=False` the server binds no address: `handlers()` then serve in a Tornado application of your own, and
+    `port` says where that one listens. Otherwise the address is bound at once; `port=0` takes a free one.
+
+    Further keywords are settings, such as `prefix="/plots"`, by our names or by those of the stock server. What is not
+    given comes from the environment and the defaults. Keywords of the stock server that this one does not support,
+    such as `http_server_kwargs`, are refused with what to do instead.
+
+    Raises OperatorError for a wrong keyword or value, and ApplicationError for an application that does not load.
     """
 
     def __init__(
@@ -115,39 +118,39 @@ class Server:
 
     @property
     def port(self) -> int | None:
-        """The port that is listened on; None on a Unix socket."""
+        """The port that the server listens on; None on a Unix socket."""
         return self._server.port
 
     @property
     def address(self) -> str | None:
-        """The address that is listened on; None for all."""
+        """The address that the server listens on; None for all addresses."""
         return self.settings.address
 
     @property
     def unix_socket(self) -> str | None:
-        """The Unix socket that is listened on; None on a port."""
+        """The Unix socket that the server listens on; None on a port."""
         return self.settings.unix_socket
 
     @property
     def prefix(self) -> str:
-        """The path that everything is served under, without a slash at its end."""
+        """The path below which everything is served, without a slash at its end."""
         return self.settings.prefix
 
     @property
     def index(self) -> str | None:
-        """The template of the index page; None for the one that the server brings."""
+        """The template of the index page; None for the server's own."""
         return self.settings.index
 
     @property
     def url(self) -> str:
-        """Where a browser on this machine finds the server; the path where it listens on a Unix socket."""
+        """The server's address for a browser on this machine; `unix:` and the path on a Unix socket."""
         return f"unix:{self.settings.unix_socket}" if self.settings.unix_socket else self._server.url
 
     def handlers(self) -> list[tuple[Any, ...]]:
-        """What is served, for a Tornado application of one's own: `application.add_handlers(".*", server.handlers())`.
+        """The handlers for a Tornado application of your own: `application.add_handlers(".*", server.handlers())`.
 
-        All that lies below the prefix is among them; without one, the applications and `/static/`. The other
-        application's settings count for them: `cookie_secret`, `xsrf_cookies`, its log.
+        They answer everything below the prefix, or without one the applications and `/static/`. The settings of your
+        application apply to them, such as `cookie_secret` and `xsrf_cookies`.
         """
         routes = self._server.routes()
         if self.prefix:
@@ -156,7 +159,7 @@ class Server:
         return [route for route in routes if route[1] not in _SITE_HANDLERS]
 
     def start(self) -> None:
-        """Run the applications' load hooks, then take connections; at once, or as soon as the loop runs.
+        """Run the applications' load hooks, then accept connections: at once, or as soon as the loop runs.
 
         A second call does nothing; RuntimeError after `stop`.
         """
@@ -180,21 +183,22 @@ class Server:
             self.show(runtimes[0].url if len(runtimes) == 1 else "/")
 
     async def started(self) -> None:
-        """Wait until connections are taken, having called `start` if needed; in the loop."""
+        """Start if needed, and wait until connections are accepted. Await it in the server's loop."""
         self.start()
         while self._starting is None:  # asked for in another thread a moment ago
             await asyncio.sleep(0)
         await asyncio.shield(self._starting)
 
     def unlisten(self) -> None:
-        """Take no more connections; those that are there go on."""
+        """Accept no more connections; existing ones go on."""
         self._in_loop(self._server.unlisten)
 
     def stop(self, wait: bool = True) -> None:
-        """End every session with its hooks and every connection, and free the address.
+        """End every session with its hooks, close every connection, and release the address.
 
-        In the thread of the running loop this is only begun: `await server.stopped()` there. Anywhere else, `wait`
-        returns when it is done, or at the latest when `drain_deadline_s` is over. A second call does nothing more.
+        In the thread of the running loop, this only begins to stop: `await server.stopped()` there. In any other thread
+        it returns when everything has ended, at the latest after `drain_deadline_s`; with `wait=False`, at once. A
+        second call does nothing more.
         """
         with self._lock:
             self._asked_to_stop = True
@@ -213,7 +217,7 @@ class Server:
             self._server.close()
 
     async def stopped(self) -> None:
-        """Wait until everything has ended, having called `stop` if needed; in the loop."""
+        """Stop if needed, and wait until everything has ended. Await it in the server's loop."""
         with self._lock:
             self._asked_to_stop = True
         await asyncio.shield(self._end())
@@ -243,10 +247,10 @@ class Server:
         await self.stopped()
 
     def run_until_shutdown(self) -> None:
-        """Serve until the process gets SIGINT or SIGTERM, then stop; in the main thread, while no loop runs in it.
+        """Serve until the process gets SIGINT or SIGTERM, then stop. Call it in the main thread, if no loop runs there.
 
-        A signal that comes a second or more after the first does what it would have done without this; sooner, it
-        only repeats the first, as `timeout` and some supervisors do.
+        SIGTERM lets sessions go on for `drain_s`. A second signal, at least a second after the first, ends the process
+        as it would have without this method; sooner, it is taken for a repetition of the first.
         """
         if threading.current_thread() is not threading.main_thread():
             hint = "In another one use start() and io_loop.start()."

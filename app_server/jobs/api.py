@@ -22,7 +22,7 @@ def submit(
     document: Any = None,
     **kwargs: Any,
 ) -> Job:
-    """Call `function(*args, **kwargs)` outside of the event loop; the job that does.
+    """Call `function(*args, **kwargs)` outside of the event loop, and return the job.
 
     The callbacks run like next-tick callbacks of the session, and may change the document:
     `on_progress(fraction, text)`, with 0 and "" when it begins and then for what the function has reported, and at the
@@ -54,9 +54,9 @@ def find(
 ) -> Job | None:
     """The job that the session or its user has submitted with this name; None if there is none.
 
-    From now on it calls these callbacks, as those of `submit`; at once if it has ended already. A job whose process has
-    ended has the state "lost": `on_lost(job)` is called, and may submit it again or tell the visitor. It is found so
-    once.
+    From now on the job calls these callbacks, as it does those of `submit`: at once if it has ended already. If its
+    process has ended before it was done, its state is "lost", and `on_lost(job)` is called, which can submit it again
+    or tell the visitor. A lost job is found only once.
     """
     from app_server.jobs.current import session_jobs
     from app_server.jobs.watching import Callbacks

@@ -67,11 +67,12 @@ def show(app: Source, notebook_url: NotebookUrl | None = None, **settings: Any) 
     """Show the running application in the current cell, and return an object that stops it.
 
     `app` is a function that takes a document and fills it, a path, or an application. `notebook_url` is the notebook's
-    address as the browser has it, by default http://localhost:8888; or, if a proxy leads to the kernel's ports, a
-    function that returns the address for a port, and the notebook's for None: see `proxied`. `settings` are those of
-    `app_server.Server`. A server that showed the same application, or that this cell started before, is stopped.
+    address as the browser shows it, by default `http://localhost:8888`. If a proxy leads to the kernel's ports, it is a
+    function instead that returns the address for a port, and the notebook's address for None: see `proxied`.
+    `settings` are those of `app_server.Server`. A server that showed the same application, or that this cell started
+    before, is stopped.
 
-    OperatorError outside of a notebook, ApplicationError for an application that does not load.
+    Raises OperatorError outside of a notebook, and ApplicationError for an application that does not load.
     """
     output, run = _notebook()
     place = place_of(notebook_url, os.environ)

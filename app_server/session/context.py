@@ -177,7 +177,7 @@ class SessionContext:
     def bookmark(self, ttl: float = 7 * _DAY_S, *, anyone: bool = False) -> str:
         """An address that opens a copy of the session as it is now, for `ttl` seconds.
 
-        Only the session's own user may open it, unless `anyone` may who can open the application. Raises
+        Only the session's own user may open it; with `anyone`, everyone who can open the application. Raises
         ApplicationError if the server saves no sessions, or the session is being built.
         """
         if self._bookmarks is None or self._session is None or self._request is None:
@@ -192,7 +192,7 @@ class SessionContext:
         return urlunsplit(parts._replace(path=path, query=urlencode([*query, (VIEW, name)])))
 
     def revoke_bookmark(self, address: str) -> None:
-        """Let an address of `bookmark` lead nowhere. PeerError if it is none of this server's."""
+        """Let an address that `bookmark` has returned lead nowhere. PeerError if it is not one of this server."""
         if self._bookmarks is not None:
             self._bookmarks.revoke("".join(parse_qs(urlsplit(address).query).get(VIEW, [])))
 
@@ -239,8 +239,8 @@ class SessionContext:
     def access_token(self) -> str | None:
         """An access token of the user for the provider's services, which is valid now.
 
-        The server renews it: ask again each time, rather than keep it. None without `--access-tokens`, and if the
-        provider does not renew it any more.
+        The server renews it, so ask for it each time instead of keeping it. None without `--access-tokens`, or if the
+        provider no longer renews it.
         """
         return self._access_token(self._user)
 
