@@ -26,7 +26,8 @@ GROUPS := --group test --group dev
 ONLY ?=
 UPGRADE = $(if $(ONLY),$(foreach package,$(ONLY),--upgrade-package $(package)),--upgrade)
 
-.PHONY: demo test test-oldest check lint bench generated docs pictures lock clean wheelhouse run-venv test-venv oldest-venv
+.PHONY: demo test test-oldest check lint ruff mypy layers house bench generated docs pictures lock clean wheelhouse \
+        run-venv test-venv oldest-venv
 .DEFAULT_GOAL := test
 
 demo: run-venv
@@ -42,10 +43,20 @@ test-oldest: oldest-venv
 check: lint
 	$(VENV)/python tools/run_tests.py tests/protocol tests/unit $(ARGS)
 
+# Side by side: mypy takes as long as the others together.
 lint: test-venv
+	@$(MAKE) --no-print-directory --jobs=4 mypy house layers ruff
+
+ruff:
 	$(VENV)/ruff check
+
+mypy:
 	$(VENV)/mypy
+
+layers:
 	$(VENV)/lint-imports --no-logo
+
+house:
 	$(VENV)/python -m tools.house
 
 bench: test-venv
