@@ -29,7 +29,7 @@ name: {name}
 apps: {who: who.py, greedy: greedy.py}
 public: {hosts: [localhost, 127.0.0.1]}
 instances: 3
-service: {drain_s: 20}
+service: {drain_s: 20, secrets: apps.env}
 sessions: {ids: signed, unused_lifetime_s: 2}
 secrets: {secret_key: {file: SECRET}}
 paths: {apps: "{root}/tests/container/apps"}
@@ -54,6 +54,7 @@ INSTANCES = ("a1", "a2", "a3")
 SERVICES = ("proxy", *(f"app-{name}" for name in INSTANCES))
 # Between two pages of a visitor: people leave the machine some time for what happens to it.
 PAUSE_S = 0.02
+OWN_SECRET = "a$b `id` ${c} \"d\" #e\nsecond line"
 SECRET = "do-not-tell-anybody-0123456789abcdef"
 
 
@@ -65,6 +66,9 @@ def stack(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[St
     secret.write_text(SECRET, encoding="ascii")
     # Compose mounts the file as it is.
     secret.chmod(0o444)
+    own = folder / "apps.env"
+    own.write_text(f"WHO_SECRET='{OWN_SECRET}'\n", encoding="utf-8")
+    own.chmod(0o444)
     folder.chmod(0o755)
     with running_stack(folder, DEPLOY.replace("SECRET", str(secret)).replace("TAG", TAG)) as stack:
         yield stack
@@ -174,9 +178,12 @@ def test_stop_may_take_longer_than_the_drain(stack: Stack) -> None:
 
 def test_secret_is_in_no_image_and_in_no_description(stack: Stack, tmp_path: Path) -> None:
     assert stack.run("app-a1", "cat", "/run/secrets/secret_key") == SECRET
+    with stack.site.client("/who", stack.site.get("/who").token) as client:
+        assert client.value("secret", "text") == OWN_SECRET
     for service in SERVICES:
-        assert SECRET not in json.dumps(stack.inspect(service))
-    assert SECRET not in stack.compose("config")
+        described = json.dumps(stack.inspect(service))
+        assert SECRET not in described and "WHO_SECRET" not in described
+    assert SECRET not in stack.compose("config") and "WHO_SECRET" not in stack.compose("config")
     for image in (f"app-server:{TAG}", f"app-server-nginx-stack:{TAG}"):
         assert SECRET not in docker("history", "--no-trunc", image) + docker("image", "inspect", image)
 

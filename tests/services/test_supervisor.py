@@ -79,6 +79,7 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Supervised]:
     for name in ("etc/supervisor", "log", "run", "state"):
         (folder / name).mkdir(parents=True)
     (folder / "key").write_text("a key that is long enough to be taken for one")
+    (folder / "apps.env").write_text("TEST_SECRET='%(ENV_HOME)s $HOME; #'\n", encoding="utf-8")
     first = consecutive_ports(2)
     spec = f"""\
         apps: {{board: board.py}}
@@ -90,6 +91,7 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Supervised]:
           drain_s: 1
           open_files: 2000
           environment: {{MINE: "100 % ours; all, of it"}}
+          secrets: {folder}/apps.env
         secrets: {{secret_key: {{file: {folder}/key}}}}
         sessions: {{ids: signed}}
         paths:
@@ -137,6 +139,8 @@ def test_instances_have_their_environment_and_open_files(supervised: Supervised)
     for pid in supervised.wait_until_running():
         environment = Path(f"/proc/{pid}/environ").read_text().split("\0")
         assert "MINE=100 % ours; all, of it" in environment
+        assert f"APP_SERVER_ENV_FILE={supervised.main.parent}/apps.env" in environment, "and what is in it is not shown"
+        assert not [each for each in environment if each.startswith("TEST_SECRET")]
         limits = Path(f"/proc/{pid}/limits").read_text()
         (line,) = [line for line in limits.splitlines() if line.startswith("Max open files")]
         assert int(line.split()[3]) >= 2000
