@@ -23,6 +23,7 @@ from app_server.settings.sources import (
     from_flags,
     resolve_settings,
     variables_of,
+    with_files,
     with_project,
     with_signing_key,
 )
@@ -40,6 +41,7 @@ from app_server.settings.values import (
 )
 
 __all__ = [
+    "with_files",
     "with_project",
     "variables_of",
     "read_variables",

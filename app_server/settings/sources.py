@@ -20,6 +20,10 @@ from app_server.settings.table import Settings, all_settings
 from app_server.settings.values import SIGNED_IDS
 
 
+_NAMING_FILES = ("APP_SERVER_USE_CONFIG", "APP_SERVER_ENV_FILE")
+"""The variables that name files with further settings and variables."""
+
+
 def from_flags(flags: Mapping[str, Sequence[str]]) -> dict[str, Given]:
     """The settings that a command line gives, read from the words after each flag.
 
@@ -86,7 +90,7 @@ def choose(
 
 def variables_of(flags: Mapping[str, Sequence[str]], environ: Mapping[str, str]) -> dict[str, str]:
     """The variables of the file that --env-file names, if it is given. OperatorError for what cannot be read."""
-    given = choose(flags, environ).get("env_file")
+    given = choose(flags, {name: environ[name] for name in _NAMING_FILES if name in environ}).get("env_file")
     return read_variables(given.value, given.where) if given is not None else {}
 
 
@@ -96,6 +100,14 @@ def with_project(flags: Mapping[str, Sequence[str]], environ: Mapping[str, str])
         return dict(flags)
     found = nearest_project(environ)
     return dict(flags) if found is None else {**flags, "use_config": [found]}
+
+
+def with_files(
+    flags: Mapping[str, Sequence[str]], environ: Mapping[str, str]
+) -> tuple[dict[str, Sequence[str]], dict[str, str]]:
+    """The flags as `with_project` gives them, and the variables of the file that these, or the environment, name."""
+    flags = with_project(flags, environ)
+    return flags, variables_of(flags, environ)
 
 
 def resolve_settings(

@@ -25,8 +25,7 @@ from app_server.settings import (
     is_toml,
     resolve_settings,
     used_or_not,
-    variables_of,
-    with_project,
+    with_files,
     with_signing_key,
     without_effect,
 )
@@ -60,8 +59,7 @@ def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callab
     flags = {setting.name: getattr(namespace, setting.name) for setting in all_settings() if setting.name in namespace}
     if not namespace.files:
         refuse_swallowed_files(flags)
-    flags = with_project(flags, environ)
-    variables = variables_of(flags, environ)
+    flags, variables = with_files(flags, environ)
     settings = resolve_settings(flags, {**variables, **environ}, on_platform=True)
     if settings.record is not None:
         from app_server.load.recording.writing import check

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 from app_server.cli.command import Choices, Command, Flag, Word, flags_of, switch
 from app_server.cli.terminal import say
 from app_server.errors import AppServerError, OperatorError
-from app_server.settings import Setting, Settings, all_settings, resolve_settings
+from app_server.settings import Setting, Settings, all_settings, resolve_settings, with_files
 
 if TYPE_CHECKING:
     from app_server.store.base import Store
@@ -24,12 +24,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-SETTINGS = ("use_config", "secret_key", "store", "store_ttl_s", "store_max_bytes", "store_encrypt")
+SETTINGS = ("use_config", "env_file", "secret_key", "store", "store_ttl_s", "store_max_bytes", "store_encrypt")
 """The settings of `serve` that this command has too."""
 
 ENDS_WITHIN_S = 5.0
 """How long the process that has a session may take to end it: it looks once a second, and runs the session's hooks."""
-
 LOOK_S = 0.05
 
 _MOST_KEYS = 500
@@ -149,7 +148,8 @@ def _settings(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Sett
     """The settings, of which the store is one that may be read."""
     flags = {setting.name: getattr(namespace, setting.name) for setting in own_settings() if setting.name in namespace}
     names = {variable for setting in own_settings() for variable in setting.environment}
-    own = {name: value for name, value in environ.items() if name.removesuffix("_FILE") in names}
+    flags, variables = with_files(flags, environ)
+    own = {name: value for name, value in {**variables, **environ}.items() if name.removesuffix("_FILE") in names}
     settings = resolve_settings(flags, own)
     _check_store(settings.store)
     return settings

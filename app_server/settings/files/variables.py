@@ -1,7 +1,9 @@
-"""Files of variables (.env): lines of `NAME=value`, as python-dotenv and docker compose read them.
+"""Files of variables (.env): lines of `NAME=value`, as docker compose and python-dotenv read them.
 
-These two, systemd and shells read many values differently. What they do not read alike is refused, so a value
-never changes silently with the program that reads it. Messages quote names only: values may be secrets.
+These two, systemd and shells read many values differently. What they do not read alike is refused, so a value does not
+change silently with the program that reads it. One difference is left, because such a value could not be written at
+all: python-dotenv replaces `${NAME}` in single quotes, too, unless it is told not to (`interpolate=False`).
+Messages quote names only: values may be secrets.
 """
 
 from __future__ import annotations

@@ -113,6 +113,20 @@ def test_list_has_a_line_for_each(place: str, bookmark: str, capsys: pytest.Capt
     assert found[BOB[:12]][:4] == ["in", "use", "/other", "7"] and found[BOB[:12]][-1] == "-"
 
 
+def test_store_and_key_are_found_as_the_server_finds_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asyncio.run(save(str(tmp_path / "saved")))
+    table = '[tool.app-server]\nstore = "saved"\nenv-file = ".env"\nport = 8000\n'
+    (tmp_path / "pyproject.toml").write_text(table, encoding="utf-8")
+    (tmp_path / ".env").write_text(f"BOKEH_SECRET_KEY='{SECRET}'\nDB_PASSWORD=x\n", encoding="utf-8")
+    (tmp_path / "sub").mkdir()
+    monkeypatch.chdir(tmp_path / "sub")
+    environ = {"HOME": str(tmp_path), "BOKEH_SIGN_SESSIONS": "a word that only the server minds"}
+    assert main(["sessions", "list", "--application", "/app"], environ) == EXIT_OK
+    assert ANN[:12] in capsys.readouterr().out
+
+
 def test_list_as_json_has_whole_keys_and_times(place: str, bookmark: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(place, "list", "--json", "--application", "/app") == EXIT_OK
     found = {each["key"]: each for each in json.loads(capsys.readouterr().out)}
