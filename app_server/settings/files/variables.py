@@ -2,7 +2,7 @@
 
 These two, systemd and shells read many values differently. What they do not read alike is refused, so a value does not
 change silently with the program that reads it. One difference is left, because such a value could not be written at
-all: python-dotenv replaces `${NAME}` in single quotes, too, unless it is told not to (`interpolate=False`).
+all: python-dotenv replaces `${NAME}` in single quotes, too, unless it gets `interpolate=False`.
 Messages quote names only: values may be secrets.
 """
 
