@@ -19,7 +19,6 @@ from app_server.settings.setting import Arity
 from app_server.settings.table import Settings, all_settings
 from app_server.settings.values import SIGNED_IDS
 
-
 _NAMING_FILES = ("APP_SERVER_USE_CONFIG", "APP_SERVER_ENV_FILE")
 """The variables that name files with further settings and variables."""
 
