@@ -13,6 +13,7 @@ import selectors
 import signal
 import socket
 import sys
+from collections.abc import Mapping
 from typing import Any, Final
 
 from app_server.errors import OperatorError
@@ -65,6 +66,13 @@ def reports_processes() -> bool:
 def has_private_folders() -> bool:
     """Whether a folder can be opened, kept to one user, and used by its descriptor."""
     return hasattr(os, "O_DIRECTORY") and hasattr(os, "geteuid") and os.open in os.supports_dir_fd
+
+
+def shows_colours(environ: Mapping[str, str]) -> bool:
+    """Whether a terminal obeys escape sequences, as far as its variables say; Windows' old console prints them."""
+    if environ.get("TERM") == "dumb":
+        return False
+    return NAME != "Windows" or any(environ.get(name) for name in ("WT_SESSION", "TERM", "TERM_PROGRAM", "ConEmuANSI"))
 
 
 def has_file_modes() -> bool:

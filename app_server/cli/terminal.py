@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import sys
 from collections.abc import Callable, Mapping
 from typing import TextIO
 
+from app_server import system
 from app_server.errors import AppServerError, OperatorErrors
 
 # ANSI: bold for headings, cyan for what can be typed, red for faults.
@@ -28,7 +30,7 @@ class Paint:
 
 def paint_for(stream: TextIO, environ: Mapping[str, str]) -> Paint:
     """Colours for a terminal; none for a pipe, a dumb terminal or where NO_COLOR is set (no-color.org)."""
-    return Paint(stream.isatty() and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb")
+    return Paint(stream.isatty() and not environ.get("NO_COLOR") and system.shows_colours(environ))
 
 
 def columns() -> int:
@@ -40,14 +42,16 @@ def say(text: str) -> None:
     """Write text to stdout; ignore a reader that has left, as in `app-server info | head -1`."""
     try:
         print(text, flush=True)
-    except BrokenPipeError:
+    except OSError as error:
+        if error.errno not in (errno.EPIPE, errno.EINVAL):  # the latter on Windows
+            raise
         # Python flushes stdout once more at its end, and must not find the pipe then.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def replacing(stream: TextIO, environ: Mapping[str, str]) -> Callable[[str], None] | None:
     """What writes a line that the next one replaces, "" to take it away; None if the stream is not a terminal."""
-    if not stream.isatty() or environ.get("TERM") == "dumb":
+    if not stream.isatty() or not system.shows_colours(environ):
         return None
 
     def write(text: str) -> None:

@@ -158,6 +158,7 @@ class _Files:
         os.open = self._open
         os.access = self._access
         os.symlink = self._symlink
+        os.path.expanduser = _expanded
         for name in ("replace", "rename", "unlink", "remove"):
             setattr(os, name, self._in_place(name))
 
@@ -243,6 +244,13 @@ def _is_for(package: str) -> bool:
 
 def _missing(path: Any) -> FileNotFoundError:
     return FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+
+
+def _expanded(path: Any) -> Any:
+    """The path below the user's folder, which has another variable on Windows."""
+    text = os.fspath(path)
+    home = os.environ.get("USERPROFILE")
+    return home + text[1:] if home and text[:2] in ("~", "~/") else text
 
 
 def _refuse_folder(dir_fd: int | None) -> None:
@@ -332,19 +340,22 @@ class _SelectorLoop(selector_events.BaseSelectorEventLoop):
 
 
 class _ProactorLoop(_SelectorLoop):
-    """Takes sockets, but does not watch them."""
+    """Takes sockets, but does not watch them, except for asyncio itself."""
 
-    def add_reader(self, fd: Any, callback: Any, *args: Any) -> None:
-        raise NotImplementedError
 
-    def add_writer(self, fd: Any, callback: Any, *args: Any) -> None:
-        raise NotImplementedError
+def _unwatched(name: str) -> Callable[..., Any]:
+    own = getattr(_SelectorLoop, name)
 
-    def remove_reader(self, fd: Any) -> bool:
-        raise NotImplementedError
+    def call(self: _ProactorLoop, *args: Any) -> Any:
+        if not str(sys._getframe(1).f_globals.get("__name__")).startswith("asyncio"):
+            raise NotImplementedError
+        return own(self, *args)
 
-    def remove_writer(self, fd: Any) -> bool:
-        raise NotImplementedError
+    return call
+
+
+for _name in ("add_reader", "add_writer", "remove_reader", "remove_writer"):
+    setattr(_ProactorLoop, _name, _unwatched(_name))
 
 
 def _replace_loops() -> None:

@@ -81,6 +81,13 @@ class Driven:
         return self.process.wait(patience(20))
 
 
+def environment(system: str, folder: Path) -> Mapping[str, str]:
+    """This one's, with a home of its own."""
+    kept = {name: value for name, value in os.environ.items() if name != "HOME" and not name.startswith("XDG_")}
+    home = {"windows": "USERPROFILE", "macos": "HOME"}[system]
+    return {**kept, home: str(folder), "APP_SERVER_RUNTIME_DIR": str(folder / "r"), "PYTHONUTF8": "0"}
+
+
 @contextmanager
 def driven(system: str, folder: Path, commands: Sequence[Sequence[str]], serve: Sequence[str]) -> Iterator[Driven]:
     port = free_port()
@@ -92,7 +99,7 @@ def driven(system: str, folder: Path, commands: Sequence[Sequence[str]], serve: 
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, *words, "tests.support.servers.driven", str(folder)],
-            cwd=REPOSITORY, env={**os.environ, "APP_SERVER_RUNTIME_DIR": str(folder / "r"), "PYTHONUTF8": "0"},
+            cwd=REPOSITORY, env=environment(system, folder),
             stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
         )  # fmt: skip
     try:
@@ -214,6 +221,10 @@ def test_client_pulls_a_session_on_windows_and_jobs_run_in_threads(windows: Driv
 
 def test_server_of_a_program_works_in_a_loop_that_watches_no_sockets(windows: Driven) -> None:
     assert windows.result("library")["serve_in_loop"] == ["_ProactorLoop", 200, 1]
+
+
+def test_asgi_application_answers_on_windows(windows: Driven) -> None:
+    assert windows.result("library")["serve_at_uvicorn"] == 200
 
 
 def test_application_is_tested_on_windows(windows: Driven) -> None:

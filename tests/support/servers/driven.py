@@ -63,7 +63,7 @@ def written(stream: io.TextIOWrapper) -> str:
 def use_library(folder: Path, port: int) -> None:
     """What programs do: a session of the server, a server in a loop of the system's kind, and a test of an app."""
     found: dict[str, Any] = {}
-    for use in (pull, serve_in_loop, test_application):
+    for use in (pull, serve_in_loop, serve_at_uvicorn, test_application):
         try:
             found[use.__name__] = use(folder, port)
         except BaseException:
@@ -97,6 +97,27 @@ def serve_in_loop(folder: Path, port: int) -> Any:
         async with Server(lambda document: None, port=0, address="127.0.0.1") as server:
             status = await asyncio.to_thread(fetched, server.url)
             return type(asyncio.get_running_loop()).__name__, status, len(server.get_sessions())
+
+    return asyncio.run(serve())
+
+
+def serve_at_uvicorn(folder: Path, port: int) -> Any:
+    """The status of a page at uvicorn, in this system's loop."""
+    import uvicorn
+
+    from app_server.asgi import BokehASGI
+
+    server = uvicorn.Server(uvicorn.Config(BokehASGI({"/": lambda document: None}), port=0, log_level="warning"))
+
+    async def serve() -> int:
+        serving = asyncio.create_task(server.serve())
+        while not server.started:
+            await asyncio.sleep(0.01)
+        at = server.servers[0].sockets[0].getsockname()[1]
+        status = await asyncio.to_thread(fetched, f"http://127.0.0.1:{at}/")
+        server.should_exit = True
+        await serving
+        return status
 
     return asyncio.run(serve())
 
