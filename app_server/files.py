@@ -46,7 +46,7 @@ def _copy_permissions(number: int, target: Path, mode: int | None) -> None:
         old = target.stat()
     except FileNotFoundError:
         old = None
-    if old is not None and hasattr(os, "fchown") and os.geteuid() == 0:
+    if old is not None and system.is_root():
         os.fchown(number, old.st_uid, old.st_gid)
     if mode is None and old is not None:
         mode = stat.S_IMODE(old.st_mode)

@@ -11,7 +11,11 @@ Who leaves goes on with the sessions that are there, passes everything else on, 
 gunicorn's graceful_timeout is nearly over.
 """
 
-from app_server.gunicorn.applications import Applications, app
-from app_server.gunicorn.worker import Worker
+from app_server import system
+
+system.require_processes("gunicorn", "Use app-server serve, or uvicorn with app_server.asgi.")
+
+from app_server.gunicorn.applications import Applications, app  # noqa: E402
+from app_server.gunicorn.worker import Worker  # noqa: E402
 
 __all__ = ["Applications", "Worker", "app"]

@@ -76,7 +76,7 @@ def _processes(settings: Settings) -> int:
     if count > 1:
         system.require_processes("--num-procs", "Leave it out: one process serves all sessions.")
     if settings.console:
-        system.require_processes("--console", "Leave it out; --stats-log writes figures to the log.")
+        system.require_processes("--console", "Leave it out; --metrics and --stats-log-frequency show figures.")
     return count
 
 

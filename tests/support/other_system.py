@@ -249,7 +249,7 @@ def _missing(path: Any) -> FileNotFoundError:
 def _expanded(path: Any) -> Any:
     """The path below the user's folder, which has another variable on Windows."""
     text = os.fspath(path)
-    home = os.environ.get("USERPROFILE")
+    home = os.environ.get("USERPROFILE") or os.environ.get("HOME")
     return home + text[1:] if home and text[:2] in ("~", "~/") else text
 
 
@@ -359,7 +359,7 @@ for _name in ("add_reader", "add_writer", "remove_reader", "remove_writer"):
 
 
 def _replace_loops() -> None:
-    class Policy(asyncio.events.BaseDefaultEventLoopPolicy):
+    class Policy(type(asyncio.get_event_loop_policy()).__mro__[1]):  # type: ignore[misc]
         _loop_factory = _ProactorLoop
 
     asyncio.SelectorEventLoop = _SelectorLoop  # type: ignore[assignment,misc]

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
+from app_server import system
 from app_server.cli.command import Flag, flags_of
 from app_server.cli.deployments.flags import DEFAULT_FILE, DEPLOYMENT, ENVIRONMENT, FILE, dashed
 from app_server.cli.deployments.loading import need_deployment_packages, plan_of, read
@@ -149,7 +150,7 @@ def opened_store(settings: Settings, *, to_restore: bool) -> Iterator[Store]:
     from app_server.store.location import open_store
 
     folder = None if "://" in settings.store else os.path.abspath(os.path.expanduser(settings.store))
-    if folder is not None and not os.path.isdir(folder) and (os.geteuid() == 0 or not to_restore):
+    if folder is not None and not os.path.isdir(folder) and (system.is_root() or not to_restore):
         hint = "Start the server once, or create the folder for its user." if to_restore else "Name the server's."
         raise OperatorError(f"{folder} does not exist", where="--store", hint=hint)
     with nullcontext() if folder is None else as_owner_of(folder):

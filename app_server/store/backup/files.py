@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from app_server import system
 from app_server.errors import OperatorError
 from app_server.files import write_atomically
 from app_server.store.backup.archive import Member
@@ -103,7 +104,7 @@ def restore_files(planned: Sequence[PlannedFile]) -> Iterator[str]:
 
 def _give(each: PlannedFile) -> None:
     """Give a file to its owner, if that is known here and this is root, and then its mode."""
-    if os.geteuid() == 0:
+    if system.is_root():
         os.chown(each.path, *owner_of(each.member), follow_symlinks=False)
     os.chmod(each.path, each.member.mode & _MODES)
 

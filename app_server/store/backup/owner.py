@@ -6,6 +6,8 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from app_server import system
+
 
 @contextmanager
 def as_owner_of(folder: str) -> Iterator[None]:
@@ -17,7 +19,7 @@ def as_owner_of(folder: str) -> Iterator[None]:
         about = os.stat(folder)
     except OSError:
         about = None
-    if about is None or os.geteuid() != 0 or about.st_uid == 0:
+    if about is None or not system.is_root() or about.st_uid == 0:
         yield
         return
     group = os.getegid()

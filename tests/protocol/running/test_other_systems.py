@@ -133,7 +133,7 @@ REFUSED: Mapping[str, tuple[Sequence[str], str]] = {
     "--console": (
         ["serve", "app.py", "--console", "localhost:5099"],
         "--console: needs several processes (fork), which Windows does not have."
-        " Leave it out; --stats-log writes figures to the log.",
+        " Leave it out; --metrics and --stats-log-frequency show figures.",
     ),
     "status": (
         ["status"],
@@ -220,7 +220,7 @@ def test_client_pulls_a_session_on_windows_and_jobs_run_in_threads(windows: Driv
 
 
 def test_server_of_a_program_works_in_a_loop_that_watches_no_sockets(windows: Driven) -> None:
-    assert windows.result("library")["serve_in_loop"] == ["_ProactorLoop", 200, 1]
+    assert windows.result("library")["serve_in_loop"] == ["_ProactorLoop", 200, 0, 2]
 
 
 def test_asgi_application_answers_on_windows(windows: Driven) -> None:

@@ -90,13 +90,19 @@ def pull(folder: Path, port: int) -> Any:
 
 
 def serve_in_loop(folder: Path, port: int) -> Any:
-    """The kind of this system's loop, the status of a page of `Server` in it, and how many sessions it has then."""
+    """The kind of this system's loop, and of `Server` in it: a page's status, a session's roots, and its sessions."""
     from app_server import Server
+    from app_server.client import pull_session
+
+    def visit(url: str) -> int:
+        with pull_session(url=url) as session:
+            return len(session.document.roots)
 
     async def serve() -> Any:
         async with Server(lambda document: None, port=0, address="127.0.0.1") as server:
             status = await asyncio.to_thread(fetched, server.url)
-            return type(asyncio.get_running_loop()).__name__, status, len(server.get_sessions())
+            roots = await asyncio.to_thread(visit, server.url)
+            return type(asyncio.get_running_loop()).__name__, status, roots, len(server.get_sessions())
 
     return asyncio.run(serve())
 
