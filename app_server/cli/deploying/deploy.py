@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from app_server import system
 from app_server.cli.command import Command, Flag, Word, switch, wrong_choice
@@ -36,6 +36,7 @@ TARGETS = {
 # Flags that only one target has.
 ONE_TARGETS = {
     "all": "compose",
+    "pull": "compose",
     "build_context": "compose",
     "packages": "ansible",
     "include": "ansible",
@@ -63,6 +64,7 @@ COMMAND = Command(
         switch("--no-hooks", "do not run the programs in hooks/, next to FILE"),
         STORE,
         switch("--all", "replace unchanged instances too, such as after a new secret", group="Only compose"),
+        switch("--pull", "get images that are not built here from their registry again", group="Only compose"),
         replace(BUILD_CONTEXT, group="Only compose"),
         replace(PACKAGES, group="Only ansible"),
         replace(INCLUDE, group="Only ansible"),
@@ -88,7 +90,7 @@ def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callab
 
         check_name(namespace.name[0], (*TARGETS, *verbs_of("deploy")))
     if "rollback" in namespace:
-        refuse_with(namespace, "--rollback", "all", "build_context", "packages", "include", "name")
+        refuse_with(namespace, "--rollback", "all", "pull", "build_context", "packages", "include", "name")
     refuse_with(namespace, namespace.target, *(name for name, its in ONE_TARGETS.items() if its != namespace.target))
     prepared = {"ansible": _ansible, "swarm": _swarm, "compose": _compose}[namespace.target]
     return with_end(namespace, prepared(namespace, environ))
@@ -141,7 +143,8 @@ def _compose(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Calla
     if "rollback" in namespace:
         return partial(roll_back, plan.name, store, folder, progress, hooks=_hooks(namespace, plan), **_to(namespace))
     everything, hooks = "all" in namespace, _hooks(namespace, plan)
-    return partial(deploy, plan, store, folder, progress, everything=everything, hooks=hooks, **_called(namespace))
+    more: dict[str, Any] = {**_called(namespace), **({"pulls": True} if "pull" in namespace else {})}
+    return partial(deploy, plan, store, folder, progress, everything=everything, hooks=hooks, **more)
 
 
 def _swarm(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callable[[], int]:

@@ -41,6 +41,7 @@ COMMAND = Command(
              default="what this command was installed from"),
         Flag(names=("--pip-conf",), metavar="FILE", help="pip's configuration for the build; it leaves no trace"),
         switch("--no-try", "do not start the image, if applications need what is not available here"),
+        switch("--push", "push it to the registry that its name names, with the login of `docker login`"),
         switch("--force", "replace an image of this name that this command did not build"),
         *OF_A_FILE,
         *REPORTING,
@@ -81,6 +82,7 @@ def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callab
         proxy=proxy,
         tried="no_try" not in namespace,
         force="force" in namespace,
+        pushed="push" in namespace,
         revision=revision_of(folder),
     )
     return with_end(namespace, partial(image.build, wish, progress_of(namespace, environ)))
@@ -103,7 +105,8 @@ def _base(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callable
         raise OperatorError(f"{DOCKERFILE} is missing", where="--base", hint=hint)
     name = full_name(word_of(namespace, "tag") or OWN, "--tag")
     secret = pip_secret(Path(namespace.pip_conf[0])) if "pip_conf" in namespace else ()
-    return with_end(namespace, partial(rebuild, name, folder, progress_of(namespace, environ), secret))
+    pushed = "push" in namespace
+    return with_end(namespace, partial(rebuild, name, folder, progress_of(namespace, environ), secret, pushed=pushed))
 
 
 def _refuse_both(namespace: argparse.Namespace) -> None:

@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from app_server.deployment.contained import BASE, LABEL
+from app_server.deployment.images.registry import has_registry, pull, push, require_registry
 from app_server.deployment.images.sources import DOCKERFILE, sources
 from app_server.deployment.progress.progress import Progress
 from app_server.deployment.rollout import docker
@@ -33,12 +34,6 @@ def pip_secret(file: Path) -> tuple[str, str]:
     return "--secret", f"id=pip.conf,src={file.resolve()}"
 
 
-def has_registry(image: str) -> bool:
-    """Whether the name says which registry has the image: its first part is a host's name."""
-    first, slash, _ = image.partition("/")
-    return bool(slash) and ("." in first or ":" in first or first == "localhost")
-
-
 def provide(
     image: str, target: str, clone: Path | None, progress: Progress, *,
     secret: Sequence[str] = (), dockerfile: str = DOCKERFILE,
@@ -49,9 +44,7 @@ def provide(
     if clone is not None:
         _build(image, target, clone, progress, secret, dockerfile)
     elif has_registry(image):
-        hint = "Name another base, or log in to the registry with `docker login`."
-        with progress.step(f"pulling {image}", f"pulled {image}"):
-            docker.run("pull", "--quiet", image, where=image, hint=hint)
+        pull(image, progress)
     else:
         use = "" if target == "app-server" else "; it installs the requirements"
         hint = "Set --build-context to a clone of app-server, or load the image with `docker load`."
@@ -82,13 +75,22 @@ def refuse_foreign(base: str) -> None:
         raise OperatorError("was not built by app-server", where=base, hint=hint)
 
 
-def rebuild(name: str, clone: Path, progress: Progress, secret: Sequence[str] = ()) -> int:
-    """Build app-server's own image under a name, even if there is one, and the image that brings pip; 0."""
+def rebuild(
+    name: str, clone: Path, progress: Progress, secret: Sequence[str] = (), *, pushed: bool = False
+) -> int:
+    """Build app-server's own image under a name, even if there is one, and the image that brings pip; 0.
+
+    If they are `pushed`, both go to the registry that the name names.
+    """
+    if pushed:
+        require_registry(name)
     docker.require_builder()
     if docker.image_id(name) is not None:
         refuse_foreign(name)
     for image, target in ((name, "app-server"), (pip_of(name), "pip")):
         _build(image, target, clone, progress, secret, DOCKERFILE)
+    for image in (name, pip_of(name)) if pushed else ():
+        push(image, progress)
     progress(f"build on it: app-server image FILE_OR_DIR --from {name}")
     return 0
 

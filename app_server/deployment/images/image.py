@@ -19,6 +19,7 @@ from app_server.deployment.contained import BASE, LABEL, is_base
 from app_server.deployment.images.base import pip_of, pip_secret, provide, provide_pip, refuse_foreign
 from app_server.deployment.images.contents import Contents
 from app_server.deployment.images.context import context_of
+from app_server.deployment.images.registry import push, require_registry
 from app_server.deployment.images.sources import sources
 from app_server.deployment.progress.buildkit import BuildSteps
 from app_server.deployment.progress.progress import Progress
@@ -52,6 +53,8 @@ class Wish:
     force: bool = False
     installer: str | None = None
     """the image that brings pip, if it is not the one beside the base"""
+    pushed: bool = False
+    """whether it goes to its registry, once it is built"""
     revision: str = ""
     """of the applications, if they are in a repository"""
 
@@ -76,6 +79,8 @@ def full_name(text: str, flag: str) -> str:
 
 def build(wish: Wish, progress: Progress) -> int:
     """Build, try and name the image; 0."""
+    if wish.pushed:
+        require_registry(wish.name)
     docker.require_builder()
     _refuse_taken(wish)
     progress(f"{wish.name} from {wish.base}")
@@ -98,6 +103,9 @@ def build(wish: Wish, progress: Progress) -> int:
             with suppress(OperatorError):
                 docker.run("rmi", image)
         raise
+    if wish.pushed:
+        digest = push(wish.name, progress)
+        progress(f"digest:  {wish.name.rpartition(':')[0]}@{digest}")
     progress(f"run it:  docker run --rm {' '.join(HARDENED)} -p 127.0.0.1:5006:5006 {wish.name}")
     progress(f"open it: http://localhost:5006{wish.contents.routes[0] if len(wish.contents.routes) == 1 else '/'}")
     return 0

@@ -19,7 +19,7 @@ from app_server.deployment.rollout import docker
 from app_server.deployment.rollout.contents import build, configure, for_volume, image_names, write_release
 from app_server.deployment.rollout.history import read, recorded
 from app_server.deployment.rollout.hooks import RolloutHooks
-from app_server.deployment.rollout.preconditions import check_preconditions, refuse_taken_port
+from app_server.deployment.rollout.preconditions import check_preconditions, mounted, refuse_taken_port
 from app_server.deployment.rollout.preflight import run_preflight
 from app_server.deployment.rollout.rolling import roll
 from app_server.deployment.rollout.store import Store
@@ -33,15 +33,19 @@ NO_HOOKS = RolloutHooks(None)
 
 def deploy(
     plan: Plan, store: Store, folder: Path, progress: Progress, *, everything: bool = False,
-    hooks: RolloutHooks = NO_HOOKS, called: str = "",
+    hooks: RolloutHooks = NO_HOOKS, called: str = "", pulls: bool = False,
 ) -> int:  # fmt: skip
     """Roll out what the plan says; 0, or 1 if the hook after it failed. Relative paths begin in `folder`.
 
-    `called` is the name of the release, "" for one that has only a number.
+    With `pulls`, images that are not built come from their registry, whether they are here or not. `called` is the
+    name of the release, "" for one that has only a number.
     """
     docker.require()
     check_preconditions(plan, folder)
     hooks.look()
+    if (host := docker.elsewhere()) is not None:
+        seen = ", ".join(mounted(plan))
+        progress(f"the engine is at {host}" + (f", and reads there: {seen}" if seen else ""))
     with store.locked():
         kept.refuse_used(called, releases(store))
         number = kept.next_number(read(store.folder), TARGET, store.releases())
@@ -53,7 +57,7 @@ def deploy(
         ):
             try:
                 write_release(for_volume(plan), place)
-                build(plan, place, folder, progress)
+                build(plan, place, folder, progress, pulls=pulls)
                 configure(plan, place, folder)
                 refuse_taken_port(plan)
                 run_preflight(plan, place, folder, progress)

@@ -11,6 +11,7 @@ from pathlib import Path
 from app_server.deployment.images.base import provide, refuse_foreign
 from app_server.deployment.images.contents import of_plan
 from app_server.deployment.images.context import context_of
+from app_server.deployment.images.registry import has_registry, pull
 from app_server.deployment.plan.values import Plan
 from app_server.deployment.progress.buildkit import BuildSteps
 from app_server.deployment.progress.progress import Progress
@@ -20,6 +21,7 @@ from app_server.deployment.rollout import docker, proxy
 from app_server.deployment.rollout.docker import Project
 from app_server.deployment.rollout.preconditions import refuse_foreign_images
 from app_server.deployment.rollout.steps import PROXY, content_name
+from app_server.errors import OperatorError
 
 
 def for_volume(plan: Plan) -> Plan:
@@ -42,8 +44,11 @@ def project(name: str, place: Path, folder: Path) -> Project:
     return Project(name, [place / "compose.yaml", place / "images.yaml"], folder)
 
 
-def build(plan: Plan, place: Path, folder: Path, progress: Progress) -> None:
-    """Build the images, or find them, and record them by their contents."""
+def build(plan: Plan, place: Path, folder: Path, progress: Progress, *, pulls: bool = False) -> None:
+    """Build the images, or find them, and record them by their contents.
+
+    With `pulls`, images that are not built come from their registry, even if there are some of these names here.
+    """
     services = Project(plan.name, [place / "compose.yaml"], folder)
     if plan.contained.build_context is not None:
         refuse_foreign_images(plan)
@@ -53,18 +58,25 @@ def build(plan: Plan, place: Path, folder: Path, progress: Progress) -> None:
         steps = BuildSteps()
         with progress.step("building the images", lambda: f"built the images{steps.summary}"):
             steps = _build(plan, place, folder, progress)
-    wanted: dict[str, str] = {}
-    for service, about in json.loads(services.compose("config", "--format", "json"))["services"].items():
-        name = str(about["image"])
-        found = docker.image_id(name)
-        if found is None:
-            with progress.step(f"pulling {name}", f"pulled {name}"):
-                docker.run("pull", "--quiet", name, where=name, hint="Load it with `docker load`, or build it.")
-            found = docker.image_id(name)
-        assert found is not None
-        wanted[service] = content_name(name, found)
-        docker.run("tag", found, wanted[service])
+    listed = json.loads(services.compose("config", "--format", "json"))["services"]
+    named = {service: str(about["image"]) for service, about in listed.items()}
+    built = {plan.contained.app, plan.contained.proxy} if plan.contained.build_context is not None else set()
+    again = {name for name in named.values() if has_registry(name)} - built if pulls else set()
+    ids = {name: _found(name, progress, again=name in again) for name in dict.fromkeys(named.values())}
+    wanted = {service: content_name(name, ids[name]) for service, name in named.items()}
+    for service, name in named.items():
+        docker.run("tag", ids[name], wanted[service])
     (place / "images.yaml").write_text("".join(proxy.overrides(wanted, None)), encoding="utf-8")
+
+
+def _found(name: str, progress: Progress, *, again: bool) -> str:
+    """The id of an image, which is pulled if it is not here, or `again` in any case."""
+    if again or docker.image_id(name) is None:
+        pull(name, progress)
+    found = docker.image_id(name)
+    if found is None:
+        raise OperatorError("is not here after it was pulled", where=name, hint="Ask for it again.")
+    return found
 
 
 def _build(plan: Plan, place: Path, folder: Path, progress: Progress) -> BuildSteps:

@@ -17,6 +17,8 @@ from app_server.deployment.progress.streamed import stream
 from app_server.deployment.reason import plain, reason_in
 from app_server.errors import OperatorError
 
+USUAL = "unix:///var/run/docker.sock"
+"""Where engines listen by default."""
 # 25 knows start_interval of health checks; compose 2.20 additional contexts of builds.
 OLDEST_ENGINE = (25, 0)
 OLDEST_COMPOSE = (2, 20)
@@ -55,10 +57,29 @@ def require_engine() -> None:
     except OperatorError as error:
         if error.where is None:
             raise
+        if (host := endpoint()) and host != USUAL:
+            hint = "Check DOCKER_HOST, and the context that `docker context ls` shows."
+            what = f"the container engine does not answer: {last_words(error.what)}"
+            raise OperatorError(what, where=host, hint=hint) from None
         raise OperatorError("no container engine answers", hint="Start Docker: systemctl start docker.") from None
     if _version(engine) < OLDEST_ENGINE:
         need = ".".join(map(str, OLDEST_ENGINE))
         raise OperatorError(f"the container engine is {engine}, and {need} is needed", hint="Install a newer one.")
+
+
+def endpoint() -> str:
+    """Where docker looks for the engine, by DOCKER_HOST or its context; "" if it does not say."""
+    done = subprocess.run(
+        ["docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def elsewhere() -> str | None:
+    """The address of an engine on another machine, which sees other files and ports; None for one on this machine."""
+    host = endpoint()
+    return host if host and not host.startswith(("unix://", "npipe://", "fd://")) else None
 
 
 def require() -> None:

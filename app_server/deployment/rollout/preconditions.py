@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from app_server.deployment.contained import BASE, LABEL
@@ -22,11 +22,12 @@ from app_server.settings import read_variables
 def check_preconditions(plan: Plan, folder: Path) -> None:
     """OperatorError for a missing application, secret or certificate. Relative paths begin in `folder`."""
     # An image that was built elsewhere contains the applications; their folder may be on another machine.
-    if plan.contained.build_context or plan.contained.mount:
+    host = docker.elsewhere()
+    if plan.contained.build_context or plan.contained.mount and host is None:
         _check_applications(plan, folder)
-    if plan.tls is not None and plan.spec.tls.certificate is None:
+    if host is None and plan.tls is not None and plan.spec.tls.certificate is None:
         _check_certificate(plan, folder)
-    _check_secrets(plan, folder)
+    _check_secrets(plan, folder, host)
 
 
 def _check_applications(plan: Plan, folder: Path) -> None:
@@ -52,12 +53,22 @@ def _check_certificate(plan: Plan, folder: Path) -> None:
         raise OperatorError("there is no such file", where=str(certificate), hint=f"Create it: {shlex.join(words)}")
 
 
-def _check_secrets(plan: Plan, folder: Path) -> None:
+def mounted(plan: Plan) -> Iterator[str]:
+    """The files and folders of the engine's machine that containers get to see, as deploy.yaml names them."""
+    yield from (secret.file for secret in plan.secrets if secret.file is not None)
+    if plan.tls is not None:
+        yield plan.spec.tls.certificate or plan.contained.certificates
+    if plan.contained.mount is not None:
+        yield plan.contained.mount
+
+
+def _check_secrets(plan: Plan, folder: Path, host: str | None) -> None:
     for secret in plan.secrets:
-        if secret.is_of_applications and secret.file is not None:
+        if secret.is_of_applications and secret.file is not None and host is None:
             read_variables(str(folder / (secret.source or secret.file)), secret.key)
             continue
-        if secret.file is not None and not Path(secret.file).is_file():
+        # An engine elsewhere reads its own machine's files.
+        if secret.file is not None and host is None and not Path(secret.file).is_file():
             hint = "`app-server secret` creates one."
             raise OperatorError("there is no such file", where=secret.file, hint=hint)
         if secret.environment is not None and not os.environ.get(secret.environment):
@@ -82,6 +93,9 @@ def is_ours(labels: Mapping[str, str]) -> bool:
 def refuse_taken_port(plan: Plan) -> None:
     """OperatorError if another program uses a port that the proxy needs."""
     if PROXY in Project(plan.name, [], Path()).running():
+        return
+    if docker.elsewhere() is not None:
+        # The engine says so itself when it cannot publish a port.
         return
     address = published_address(plan) or ""
     for scheme in ("http", "https") if plan.tls is not None else ("http",):

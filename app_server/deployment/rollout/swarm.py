@@ -125,7 +125,8 @@ def _write(plan: Plan, place: Path) -> None:
 
 def _deploy(name: str, place: Path, progress: Progress, *, resolve: bool) -> None:
     words = ["stack", "deploy", "--detach=false", "--prune", "--compose-file", str(place / FILE)]
-    words += [] if resolve else ["--resolve-image", "never"]
+    # Nodes log in to the registry as this user does.
+    words += ["--with-registry-auth"] if resolve else ["--resolve-image", "never"]
     with progress.step("the swarm replaces what has changed", "the swarm has replaced what has changed"):
         status, said = stream(["docker", *words, name], lambda line: _report(line, progress))
         if status != 0:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from app_server.deployment.images import base
-from app_server.deployment.images.base import OWN, has_registry, pip_of, provide, provide_pip, rebuild, refuse_foreign
+from app_server.deployment.images import base, registry
+from app_server.deployment.images.base import OWN, pip_of, provide, provide_pip, rebuild, refuse_foreign
+from app_server.deployment.images.registry import has_registry
 from app_server.deployment.progress.progress import Progress
 from app_server.errors import OperatorError
 from app_server.version import __version__
@@ -55,6 +56,7 @@ def progress() -> Progress:
 def use(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Engine:
     """Have the module ask this engine."""
     monkeypatch.setattr(base, "docker", engine)
+    monkeypatch.setattr(registry, "docker", engine)
     return engine
 
 
@@ -85,8 +87,8 @@ def test_image_of_a_registry_is_pulled(progress: Progress, monkeypatch: pytest.M
     with pytest.raises(OperatorError) as refused:
         provide("registry.example.org/none:1", "app-server", None, progress)
     assert str(refused.value) == (
-        "registry.example.org/none:1: manifest unknown. "
-        "Name another base, or log in to the registry with `docker login`."
+        "registry.example.org/none:1: registry.example.org does not have this image. "
+        "`app-server image --push` puts it there."
     )
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app_server.deployment.rollout.docker import last_words, require
+from app_server.deployment.rollout.docker import elsewhere, last_words, require
 from app_server.errors import OperatorError
 
 
@@ -57,3 +57,36 @@ def test_progress_is_no_reason() -> None:
     )
     assert last_words(said) == "No such image: a:b"
     assert last_words("") == "failed without a message"
+
+
+CONTEXT = '[ "$1" = context ] && { echo HOST; exit; }\necho "error during connect: no route to host" >&2; exit 1'
+
+
+@pytest.mark.parametrize(
+    ("host", "message"),
+    [
+        ("unix:///var/run/docker.sock", "no container engine answers. Start Docker: systemctl start docker."),
+        ("ssh://admin@one.example.org", "ssh://admin@one.example.org: the container engine does not answer: error during "
+         "connect: no route to host. Check DOCKER_HOST, and the context that `docker context ls` shows."),
+    ],
+)  # fmt: skip
+def test_engine_that_does_not_answer_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, host: str, message: str
+) -> None:
+    monkeypatch.setenv("PATH", docker_that_says(tmp_path, CONTEXT.replace("HOST", host), "exit 1"))
+    with pytest.raises(OperatorError) as caught:
+        require()
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("said", "where"),
+    [
+        ("unix:///run/x.sock", None), ("", None), ("ssh://one", "ssh://one"), ("tcp://10.0.0.1:2376", "tcp://10.0.0.1:2376"),
+    ],
+)  # fmt: skip
+def test_engine_of_another_machine_is_known_by_its_address(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, where: str | None
+) -> None:
+    monkeypatch.setenv("PATH", docker_that_says(tmp_path, f"echo {said}", "exit 1"))
+    assert elsewhere() == where

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from app_server.deployment.contained import LABEL
-from app_server.deployment.rollout.preconditions import check_preconditions, is_ours
+from app_server.deployment.rollout.preconditions import check_preconditions, is_ours, mounted
 from app_server.errors import OperatorError
 from tests.unit.deployment.making import MINIMAL
 from tests.unit.deployment.rollout.planning import planned
@@ -97,3 +97,16 @@ def test_secrets_of_applications_have_to_be_there_and_readable_alike_everywhere(
     assert missing(tmp_path, text).startswith("HERE/apps.env:2: B: has a $ that some programs replace")
     (tmp_path / "apps.env").write_text("A=1\n", encoding="utf-8")
     check_preconditions(planned(tmp_path, text), tmp_path)
+
+
+def test_engine_elsewhere_reads_the_files_of_its_own_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = f"{MINIMAL}{TLS}secrets: {{secret_key: {{file: /no/such/key}}}}\n"
+    text += "containers: {images: {app: 'r.org/app:1'}}\npaths: {apps: /srv/apps}\n"
+    plan = planned(tmp_path, text)
+    assert list(mounted(plan)) == ["/no/such/key", "./certificates", "/srv/apps"]
+    with pytest.raises(OperatorError):
+        check_preconditions(plan, tmp_path)
+    monkeypatch.setattr("app_server.deployment.rollout.docker.elsewhere", lambda: "ssh://one")
+    check_preconditions(plan, tmp_path)
+    # What is built is sent from here.
+    assert missing(tmp_path, f"{MINIMAL}containers: {{build_context: ., source: work}}\n").startswith("HERE/work: ")
