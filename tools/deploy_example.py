@@ -93,6 +93,8 @@ VALUES: dict[str, Any] = {
             "directory": "https://acme-v02.api.letsencrypt.org/directory",
             "webroot": "/var/www/acme",
             "name": "tools",
+            "image": "registry.example.org/certbot:5",
+            "authority": "/etc/ssl/authority.pem",
         },
         "profile": "intermediate",
         "openssl": "3.0.15",

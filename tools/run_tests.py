@@ -157,6 +157,15 @@ NEEDS = (
     Need("zsh", find_in_system("zsh"), "zsh", "tests/shells", "APP_SERVER_TEST_ZSH"),
     Need("fish", find_in_system("fish"), "fish", "tests/shells", "APP_SERVER_TEST_FISH"),
     Need("A container engine", find_engine, "docker.io", "tests/container", "APP_SERVER_TEST_DOCKER", install_engine),
+    Need(
+        "docker-registry",
+        find_in_system("docker-registry"),
+        "docker-registry",
+        "tests/container/test_registry.py",
+        "APP_SERVER_TEST_REGISTRY",
+    ),
+    Need("sshd", find_in_system("sshd"), "openssh-server", "tests/container/test_registry.py", "APP_SERVER_TEST_SSHD"),
+    Need("Pebble", find_in_system("pebble"), "pebble", "tests/container/test_certbot.py", "APP_SERVER_TEST_PEBBLE"),
     Need("ip", find_in_system("ip"), "iproute2", "tests/container/test_swarm.py", "APP_SERVER_TEST_IP"),
     Need(
         "dockerd (as root)",

@@ -16,6 +16,8 @@ CONTAINER_SOCKETS = "/run/app-server"
 CONTAINER_CLOSED = "/var/lib/app-server"
 # Where the instances' containers have the volume of saved sessions.
 CONTAINER_STORE = "/var/lib/app-server/sessions"
+# Where compose's proxy and certbot have the volume of certificates by ACME.
+CONTAINER_CERTIFICATES = "/run/certificates"
 VALKEY_PORT = 6379
 # How long sessions go on that would begin again elsewhere, and connections of a proxy that is reloaded.
 DRAIN_S = 30

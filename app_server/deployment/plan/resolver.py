@@ -48,7 +48,7 @@ def resolve_plan(
     if in_containers and spec.proxy.static:
         # The proxy's image holds no BokehJS.
         spec = spec.model_copy(update={"proxy": spec.proxy.model_copy(update={"static": False})})
-    tls = resolve_tls(spec, in_containers)
+    tls = resolve_tls(spec, layout)
     if tls is not None and tls.openssl is None and not in_containers:
         tls = replace(tls, openssl=openssl)
     site = resolve_site(spec, tls, publishes=layout in ("containers", "compose"))

@@ -6,13 +6,22 @@ import re
 from typing import Literal
 
 from app_server.deployment.plan.addresses import authority
-from app_server.deployment.plan.defaults import CONTAINER_HTTP_PORT, CONTAINER_HTTPS_PORT, DIRECT_PORT
+from app_server.deployment.plan.defaults import (
+    CONTAINER_CERTIFICATES,
+    CONTAINER_HTTP_PORT,
+    CONTAINER_HTTPS_PORT,
+    DIRECT_PORT,
+)
 from app_server.deployment.plan.values import SitePlan, TlsFiles
 from app_server.deployment.spec import Spec
+from app_server.deployment.targets import Layout
 
 
-def resolve_tls(spec: Spec, in_containers: bool) -> TlsFiles | None:
-    """The proxy's certificate; None if it does not encrypt. In containers the files are secrets of the engine."""
+def resolve_tls(spec: Spec, layout: Layout) -> TlsFiles | None:
+    """The proxy's certificate; None if it does not encrypt.
+
+    In containers the files are secrets of the engine, or by ACME in a volume of compose.
+    """
     tls = spec.tls
     mode = tls.mode or ("files" if tls.certificate else "off")
     if mode == "off":
@@ -26,7 +35,9 @@ def resolve_tls(spec: Spec, in_containers: bool) -> TlsFiles | None:
         # The names that `app-server certificate --folder` gives them.
         "development": (tls.certificate or f"{etc}/tls/{stem}.pem", tls.key or f"{etc}/tls/{stem}.key"),
     }[mode]
-    if in_containers:
+    if layout == "compose" and mode == "acme":
+        certificate, key = (f"{CONTAINER_CERTIFICATES}/{name}.pem" for name in ("certificate", "key"))
+    elif layout != "host":
         certificate, key = "/run/secrets/certificate", "/run/secrets/certificate_key"
     return TlsFiles(
         mode=mode,

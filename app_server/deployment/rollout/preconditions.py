@@ -25,7 +25,8 @@ def check_preconditions(plan: Plan, folder: Path) -> None:
     host = docker.elsewhere()
     if plan.contained.build_context or plan.contained.mount and host is None:
         _check_applications(plan, folder)
-    if host is None and plan.tls is not None and plan.spec.tls.certificate is None:
+    made = plan.tls is not None and plan.tls.mode == "development" and plan.spec.tls.certificate is None
+    if made and host is None:
         _check_certificate(plan, folder)
     _check_secrets(plan, folder, host)
 
@@ -56,7 +57,7 @@ def _check_certificate(plan: Plan, folder: Path) -> None:
 def mounted(plan: Plan) -> Iterator[str]:
     """The files and folders of the engine's machine that containers get to see, as deploy.yaml names them."""
     yield from (secret.file for secret in plan.secrets if secret.file is not None)
-    if plan.tls is not None:
+    if plan.tls is not None and plan.tls.mode != "acme":
         yield plan.spec.tls.certificate or plan.contained.certificates
     if plan.contained.mount is not None:
         yield plan.contained.mount

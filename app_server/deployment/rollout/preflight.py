@@ -7,6 +7,7 @@ from pathlib import Path
 
 from app_server.deployment.plan.values import Plan, Pool
 from app_server.deployment.progress.progress import Progress
+from app_server.deployment.render.containers import certbot
 from app_server.deployment.rollout import proxy
 from app_server.deployment.rollout.contents import project
 from app_server.deployment.rollout.docker import Project
@@ -32,6 +33,8 @@ def _check_configuration(plan: Plan, place: Path, candidate: Project, progress: 
     if configuration is None:
         return
     with progress.step("preflight: the proxy reads its configuration"):
+        if certbot.wanted(plan):
+            candidate.compose("run", "--rm", "--no-deps", "--no-TTY", certbot.SERVICE, certbot.STAND_IN)
         proxy.fill(candidate, configuration)
         words = ("run", "--rm", "--no-deps", "--no-TTY", PROXY, *configuration.program.check)
         candidate.compose(*words, where=f"{plan.spec.proxy.kind}'s configuration")

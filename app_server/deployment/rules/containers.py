@@ -6,8 +6,12 @@ from collections.abc import Iterator
 from typing import Final
 
 from app_server.deployment.contained import is_base
+from app_server.deployment.plan.site import published_port
 from app_server.deployment.plan.values import Plan
-from app_server.deployment.rules.verdict import Rule, RuleVerdict, fault
+from app_server.deployment.render.containers import certbot
+from app_server.deployment.rules.verdict import Rule, RuleVerdict, fault, warning
+
+HTTP_PORT: Final = 80
 
 
 def bases_are_no_products(plan: Plan) -> Iterator[RuleVerdict]:
@@ -24,4 +28,12 @@ def bases_are_no_products(plan: Plan) -> Iterator[RuleVerdict]:
         yield fault(("containers", "images", "app"), what, "Give them different names.")
 
 
-RULES: Final[tuple[Rule, ...]] = (bases_are_no_products,)
+def authorities_ask_at_port_80(plan: Plan) -> Iterator[RuleVerdict]:
+    """They look for the challenge there, whatever port the site's own address has."""
+    port = published_port(plan.spec, "http")
+    if certbot.wanted(plan) and port != HTTP_PORT and "acme-v0" in plan.spec.tls.acme.directory:
+        what = f"the authority asks for the challenge at port {HTTP_PORT}, and {port} is published"
+        yield warning(("containers", "publish", "http"), what, f"Publish {HTTP_PORT}, or forward it to {port}.")
+
+
+RULES: Final[tuple[Rule, ...]] = (bases_are_no_products, authorities_ask_at_port_80)

@@ -12,6 +12,7 @@ from app_server.deployment.spec.words import (
     HeaderName,
     HeaderValue,
     Host,
+    Image,
     Line,
     Name,
     Network,
@@ -108,6 +109,10 @@ class Acme(Model):
     """the folder for challenges"""
     name: Name | None = None
     """certbot's name of the certificate; default: the deployment's"""
+    image: Image = "certbot/certbot"
+    """for compose: an image with certbot and openssl"""
+    authority: AbsolutePath | None = None
+    """for compose: the root certificate that the directory's own address is trusted by, if the authority is your own"""
 
 
 class Tls(Model):

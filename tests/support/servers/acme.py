@@ -36,17 +36,20 @@ class Authority:
 
 
 @contextmanager
-def running_authority(folder: Path, http_port: int) -> Iterator[Authority]:
-    """Pebble, with a name server that says 127.0.0.1 to every question; it looks for challenges at `http_port`."""
+def running_authority(folder: Path, http_port: int, address: str = "127.0.0.1") -> Iterator[Authority]:
+    """Pebble, with a name server that says 127.0.0.1 to every question; it looks for challenges at `http_port`.
+
+    It listens at `address`, which containers need to be one of a bridge of theirs.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     own = trustme.CA()
     own.cert_pem.write_to_path(folder / "own-root.pem")
-    issued = own.issue_cert("localhost", "127.0.0.1")
+    issued = own.issue_cert("localhost", "127.0.0.1", address)
     issued.cert_chain_pems[0].write_to_path(folder / "own.pem")
     issued.private_key_pem.write_to_path(folder / "own.key")
     acme, management, names, steering = (free_port() for _ in range(4))
     configuration = {
-        "listenAddress": f"127.0.0.1:{acme}",
+        "listenAddress": f"{address}:{acme}",
         "managementListenAddress": f"127.0.0.1:{management}",
         "certificate": str(folder / "own.pem"),
         "privateKey": str(folder / "own.key"),
@@ -62,7 +65,7 @@ def running_authority(folder: Path, http_port: int) -> Iterator[Authority]:
     ]
     authority = ["pebble", "-config", str(folder / "pebble.json"), "-dnsserver", f"127.0.0.1:{names}"]
     found = Authority(
-        f"https://localhost:{acme}/dir",
+        f"https://{'localhost' if address == '127.0.0.1' else address}:{acme}/dir",
         folder / "own-root.pem",
         {"REQUESTS_CA_BUNDLE": str(folder / "own-root.pem")},
         f"https://localhost:{management}",

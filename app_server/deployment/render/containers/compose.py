@@ -17,6 +17,7 @@ from app_server.deployment.plan.site import certificate_stem, published_port
 from app_server.deployment.plan.values import Instance, Plan
 from app_server.deployment.render import File, Files
 from app_server.deployment.render import render as render_target
+from app_server.deployment.render.containers import certbot
 from app_server.deployment.render.templates import Quoted, environment, header, settings
 from app_server.deployment.render.unwritable import refused
 from app_server.errors import OperatorError
@@ -55,6 +56,14 @@ def single(value: object) -> Quoted:
     return Quoted("'" + text.replace("'", "''").replace("$", "$$") + "'")
 
 
+def script(value: object, indent: int) -> Quoted:
+    """A shell's script as a block of YAML, in which compose finds no variable. OperatorError for other characters."""
+    lines = str(value).rstrip("\n").split("\n")
+    if not all(line.isprintable() for line in lines):
+        raise refused(value, "compose.yaml")
+    return Quoted("|\n" + "\n".join(" " * indent + line if line else "" for line in lines).replace("$", "$$"))
+
+
 def seconds(value: object) -> Quoted:
     """A duration as compose writes it."""
     return Quoted(f"{float(str(value)):g}s")
@@ -63,7 +72,7 @@ def seconds(value: object) -> Quoted:
 def render(plan: Plan) -> Files:
     """compose.yaml, and the proxy's configuration where its Dockerfile takes it from."""
     _refuse(plan)
-    jinja = environment("compose", {"y": quote, "single": single, "seconds": seconds})
+    jinja = environment("compose", {"y": quote, "single": single, "script": script, "seconds": seconds})
     text = jinja.get_template("compose.yaml").render({**settings(plan), **_values(plan)})
     files = {"compose.yaml": File(text)}
     if plan.has_proxy:
@@ -80,9 +89,8 @@ def proxy_files(plan: Plan) -> dict[str, File]:
 
 def _refuse(plan: Plan) -> None:
     """Raise OperatorError for what containers on one machine cannot have."""
-    if plan.tls is not None and plan.tls.mode == "acme":
-        hint = "Use tls.mode: files with the files that certbot writes on the host."
-        raise OperatorError("containers cannot get certificates by ACME", where="tls.mode", hint=hint)
+    if plan.tls is not None and plan.tls.mode == "acme" and not plan.has_proxy:
+        raise OperatorError("a certificate by ACME needs a proxy", where="tls.mode", hint="Set proxy: nginx.")
     for secret in plan.secrets:
         if secret.credential is not None:
             hint = "Use a file or a variable."
@@ -112,6 +120,7 @@ def _values(plan: Plan) -> Mapping[str, Any]:
         "secrets": plan.secrets,
         "certificate": tls.certificate or f"{made.certificates}/{stem}.pem",
         "certificate_key": tls.key or tls.certificate or f"{made.certificates}/{stem}.key",
+        "certbot": certbot.values(plan),
         "lines": partial(instance_lines, plan),
         "listen": _listen,
         "environment": lambda instance: tuple(variables(plan)),

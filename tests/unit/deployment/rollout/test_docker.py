@@ -66,8 +66,9 @@ CONTEXT = '[ "$1" = context ] && { echo HOST; exit; }\necho "error during connec
     ("host", "message"),
     [
         ("unix:///var/run/docker.sock", "no container engine answers. Start Docker: systemctl start docker."),
-        ("ssh://admin@one.example.org", "ssh://admin@one.example.org: the container engine does not answer: error during "
-         "connect: no route to host. Check DOCKER_HOST, and the context that `docker context ls` shows."),
+        ("ssh://admin@one.example.org",
+         "ssh://admin@one.example.org: the container engine does not answer: error during connect: no route to host. "
+         "Check DOCKER_HOST, and the context that `docker context ls` shows."),
     ],
 )  # fmt: skip
 def test_engine_that_does_not_answer_is_named(

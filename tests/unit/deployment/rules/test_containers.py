@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from app_server.deployment.plan.resolver import resolve_plan
+from app_server.deployment.rules import judge
+from tests.unit.deployment.making import loaded
 from tests.unit.deployment.rules.tripping import Case, assert_tripped
 
 CASES: list[Case] = [
@@ -29,6 +32,19 @@ CASES: list[Case] = [
         "deploy.yaml:2:1: image: site is also the base that it would be built on. Give them different names.",
     ),
 ]
+
+
+@pytest.mark.parametrize(
+    ("more", "warned"),
+    [
+        ("", ["the authority asks for the challenge at port 80, and 8080 is published"]),
+        ("containers: {publish: {http: 80}}\n", []),
+    ],
+)
+def test_authorities_ask_at_port_80(tmp_path: Path, more: str, warned: list[str]) -> None:
+    text = f"apps: {{a: a.py}}\npublic: tools.example.org\ntls: acme\n{more}"
+    verdicts = judge(resolve_plan(loaded(tmp_path, text), layout="compose"))
+    assert [each.what for each in verdicts if each.path == ("containers", "publish", "http")] == warned
 
 
 @pytest.mark.parametrize("case", CASES, ids=[f"{case[0]}-{number}" for number, case in enumerate(CASES)])

@@ -160,9 +160,8 @@ def test_without_a_proxy_the_instance_is_published(tmp_path: Path) -> None:
     ("text", "message"),
     [
         (
-            "apps: {a: a.py}\ntls: acme\n",
-            "tls.mode: containers cannot get certificates by ACME. "
-            "Use tls.mode: files with the files that certbot writes on the host.",
+            "apps: {a: a.py}\nproxy: none\ntls: acme\n",
+            "tls.mode: a certificate by ACME needs a proxy. Set proxy: nginx.",
         ),
         (
             "apps: {a: a.py}\nsecrets: {secret_key: {credential: key}}\n",
