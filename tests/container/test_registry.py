@@ -64,9 +64,8 @@ def test_image_is_pushed_with_dockers_login_and_deployed_from_there_by_ssh(
     port = free_port()
     text = DEPLOY.format(name=name, image=image, proxy=build("app-server-nginx"), port=port)
     (tmp_path / "deploy.yaml").write_text(text, encoding="utf-8")
-    (tmp_path / "ssh").mkdir()
     try:
-        with engine_by_ssh(tmp_path / "ssh") as by_ssh:
+        with engine_by_ssh() as by_ssh:
             env = {**registry.env, **by_ssh}
             done = app_server("deploy", "compose", "--pull", cwd=tmp_path, env=env)
             assert done.returncode == 0, done.stdout + done.stderr

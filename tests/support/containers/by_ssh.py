@@ -7,6 +7,7 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,14 +32,20 @@ Host *
     UserKnownHostsFile {folder}/known
     StrictHostKeyChecking accept-new
     ControlMaster auto
-    ControlPath {folder}/%C
+    ControlPath {folder}/s
     ControlPersist 10
 """
 
 
 @contextmanager
-def engine_by_ssh(folder: Path) -> Iterator[dict[str, str]]:
+def engine_by_ssh() -> Iterator[dict[str, str]]:
     """The variables of commands for which the engine is at ssh://127.0.0.1; an ssh of theirs knows the key."""
+    # A short path: ssh's connections share a socket there.
+    with tempfile.TemporaryDirectory(prefix="s-") as short:
+        yield from _engine(Path(short))
+
+
+def _engine(folder: Path) -> Iterator[dict[str, str]]:
     port, program = free_port(), shutil.which("ssh")
     assert program is not None
     for name in ("host", "key"):
