@@ -20,7 +20,7 @@ def files_of(plan: Plan, folder: Path) -> dict[str, Path]:
 def _files(plan: Plan) -> Iterator[tuple[str, str]]:
     for secret in plan.secrets:
         if secret.file is not None:
-            yield f"secrets.{secret.name}", secret.file
+            yield secret.key, secret.file
     tls = plan.spec.tls
     if plan.tls is not None and plan.tls.mode == "files":
         if tls.certificate is not None:

@@ -25,7 +25,7 @@ _MEANINGS: Final[tuple[tuple[str, str, str], ...]] = (
      "{registry} has this tag already and does not replace tags", "Choose another --tag."),
     ("manifest unknown|not found: manifest|name unknown|repository does not exist",
      "{registry} does not have this image", "`app-server image --push` puts it there."),
-    ("no such host", "there is no host called {registry}", "Check the name of the registry."),
+    ("no such host", "no host is called {registry}", "Check the name of the registry."),
     ("server gave HTTP response to HTTPS client", "{registry} does not use TLS",
      "Name it in insecure-registries of the engine's daemon.json if its network is yours."),
     ("x509|certificate", "the engine does not trust the certificate of {registry}",

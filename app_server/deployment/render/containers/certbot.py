@@ -76,7 +76,7 @@ mkdir -p {challenges}
 echo ready >{challenges}/ready
 until python3 -c {asks}; do sleep 1; done
 rm {challenges}/ready
-# A public authority counts failures: the next try is an hour later at most.
+# A public authority limits failures: the next try is an hour later at most.
 wait_s=60
 until {first}; do
     echo "the next try is in $wait_s s" >&2

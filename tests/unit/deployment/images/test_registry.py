@@ -29,7 +29,7 @@ IMAGE = "registry.example.org:5000/team/board:2"
         ("manifest for 127.0.0.1:25555/team/none:1 not found: manifest unknown: manifest unknown",
          "registry.example.org:5000 does not have this image. `app-server image --push` puts it there."),
         ('Get "https://registry.invalid/v2/": dial tcp: lookup registry.invalid on 10.0.0.1:53: no such host',
-         "there is no host called registry.example.org:5000. Check the name of the registry."),
+         "no host is called registry.example.org:5000. Check the name of the registry."),
         ('Get "http://127.0.0.1:1/v2/": dial tcp 127.0.0.1:1: connect: connection refused',
          "registry.example.org:5000 does not answer. "
          "Check the name and the port, and that the engine's host reaches it."),
