@@ -40,11 +40,14 @@ def open_app(
     `source` is the path of a script, notebook or folder, a function that takes a document and fills it, an object
     of Panel's, or a function without arguments that returns one. `user` becomes `session_context.user`: a text, a
     dictionary, or a `User`, as built-in logins give. `arguments`, `cookies` and `headers` are those of the page's
-    request. Exceptions that the application raises or logs fail the test with AppFailure, unless `allow_errors`; then
-    `errors` of the page has them. Actions wait for what the application gives to executors, unless `executors` is
-    False, as for workers that never return; one that takes longer than `timeout_s` fails with AppTimeout. Further
-    keywords are settings by the names of `app_server.Server`, such as `store`, `args` and `prefix`. The environment is
-    not read.
+    request.
+
+    Exceptions that the application raises or logs fail the test with AppFailure; with `allow_errors`, the page's
+    `errors` has them instead. Actions wait for what the application gives to executors. Set `executors` to False if its
+    workers never return. An action that takes longer than `timeout_s` fails with AppTimeout.
+
+    Further keywords are settings by the names of `app_server.Server`, such as `store`, `args` and `prefix`. The
+    environment is not read.
     """
     read = with_signing_key(settings_from_keywords(settings, {}), token_urlsafe)
     source = _filling(source)

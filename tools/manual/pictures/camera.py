@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import re
+import socket
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -28,8 +29,10 @@ PATHS = {
     re.escape(sys.base_prefix): "/usr",
     re.escape(str(ROOT)): "/home/ann/app-server",
     re.escape(tempfile.gettempdir()) + r"/pictures-\w+": "/home/ann",
+    rf"\b{re.escape(socket.gethostname())}:": "plots:",
+    r"localhost:\d{4,5}\b": "localhost:5006",
 }
-"""What pictures show in place of this machine's folders, by expressions for these."""
+"""What pictures show in place of this machine's folders, name and ports, by expressions for these."""
 
 _REPLACE = """(paths) => {
   const replace = (node) => {

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import html
+import io
 import os
 import pty
 import re
 import shlex
+import signal
 import struct
 import subprocess
 import sys
 import termios
 from collections.abc import Mapping
+from contextlib import suppress
 from fcntl import ioctl
 from pathlib import Path
 
@@ -21,7 +23,7 @@ from rich.text import Text
 
 from tools.manual.pictures.camera import PATHS, compressed, wait_drawn, window
 from tools.manual.pictures.pages import Pictures
-from tools.manual.pictures.serving import environment_in, serving
+from tools.manual.pictures.serving import environment_in, free_port, serving
 
 COLUMNS = 104
 _STYLE = """
@@ -44,6 +46,8 @@ proxy:
 def server(started: Browser, place: Path) -> Pictures:
     """The versions, and a running server: its status, and what the doctor says of it."""
     yield "info", run(started, place, "info")
+    words = ("serve", "sales.py", "working.py", "--address", "localhost", "--port", str(free_port()))
+    yield "serve", run(started, place, *words, until="Ctrl-C to stop")
     with serving(place, "sales.py", "working.py", "--num-procs", "2") as served:
         with window(started) as one, window(started) as two:
             for page, name in ((one, "sales"), (two, "working")):
@@ -74,34 +78,37 @@ def _variables(place: Path) -> Mapping[str, str]:
     return {**kept, **environment_in(place), "TERM": "xterm-256color", "COLUMNS": str(COLUMNS), "LINES": "50"}
 
 
-def run(started: Browser, place: Path, *words: str) -> bytes:
-    """A picture of a command line of ours, and of what it prints to a terminal."""
-    printed = in_terminal(_command(*words), place, _variables(place)).rstrip()
+def run(started: Browser, place: Path, *words: str, until: str | None = None) -> bytes:
+    """A picture of a command line of ours, and of what it prints to a terminal; see `in_terminal`."""
+    printed = in_terminal(_command(*words), place, _variables(place), until=until).rstrip()
+    line = f"app-server {shlex.join(words)}\n"
     for path, shown in PATHS.items():
-        printed = re.sub(path, shown, printed)
-    prompt = Text.assemble(("$ ", "bold green"), (f"app-server {shlex.join(words)}\n", "bold"))
-    console = Console(
-        width=COLUMNS, record=True, file=open(os.devnull, "w", encoding="utf-8"), color_system="truecolor"
-    )
+        printed, line = re.sub(path, shown, printed), re.sub(path, shown, line)
+    line = re.sub(r"--port \d+", "--port 5006", line)
+    console = Console(width=COLUMNS, record=True, file=io.StringIO(), color_system="truecolor")
+    prompt = Text.assemble(("$ ", "bold green"), (line, "bold"))
     console.print(Text.assemble(prompt, Text.from_ansi(printed)), soft_wrap=True)
     body = console.export_html(inline_styles=True, code_format="{code}")
     with window(started, 1100, 900) as page:
-        page.set_content(f"<style>{html.escape(_STYLE, quote=False)}</style><pre>{body}</pre>")
+        page.set_content(f"<style>{_STYLE}</style><pre>{body}</pre>")
         return compressed(page.locator("pre").screenshot())
 
 
-def in_terminal(command: list[str], place: Path, variables: Mapping[str, str]) -> str:
-    """What a command prints to a terminal, with its colors."""
+def in_terminal(
+    command: list[str], place: Path, variables: Mapping[str, str], *, until: str | None = None
+) -> str:  # fmt: skip
+    """What a command prints to a terminal, with its colors; it gets Ctrl-C after it has printed `until`."""
     ours, theirs = pty.openpty()
     ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, COLUMNS, 0, 0))
     process = subprocess.Popen(command, cwd=place, env=variables, stdin=theirs, stdout=theirs, stderr=theirs)
     os.close(theirs)
-    parts = []
-    try:
+    printed = b""
+    with suppress(OSError):  # how a terminal ends on Linux when its last program has
         while part := os.read(ours, 65536):
-            parts.append(part)
-    except OSError:
-        pass  # how a terminal ends on Linux when its last program has
-    os.close(ours)
+            printed += part
+            if until is not None and until.encode() in printed:
+                process.send_signal(signal.SIGINT)
+                break
     process.wait()
-    return b"".join(parts).decode("utf-8").replace("\r\n", "\n")
+    os.close(ours)
+    return printed.decode("utf-8").replace("\r\n", "\n")

@@ -43,6 +43,11 @@ def test_command_believes_that_it_has_a_terminal(tmp_path: Path) -> None:
     assert in_terminal([sys.executable, "-c", asked], tmp_path, os.environ) == "True 104\n"
 
 
+def test_server_in_a_terminal_gets_ctrl_c_after_its_last_line(tmp_path: Path) -> None:
+    endless = "import time; print('Ready', flush=True); time.sleep(60)"
+    assert in_terminal([sys.executable, "-c", endless], tmp_path, os.environ, until="Ready").strip() == "Ready"
+
+
 def test_folders_of_this_machine_have_other_names_in_pictures() -> None:
     with folder() as place:
         text = f"{place}/sales.py {ROOT}/app_server {sys.prefix}/bin/python"
