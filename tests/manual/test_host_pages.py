@@ -46,6 +46,7 @@ def root(engine: None, wheel: Path, tmp_path_factory: pytest.TempPathFactory) ->
     try:
         with reader_of_a_host(folder) as found:
             write_applications(folder, "myapp", "plots")
+            shutil.copy(wheel, folder)
             found.install(wheel)
             yield found
     finally:

@@ -30,7 +30,7 @@ OF_A_REGISTRY = "docker (push|buildx) "
 
 
 @pytest.fixture
-def typing(engine: None, tmp_path: Path) -> Iterator[Reader]:
+def typing(engine: None, wheel: Path, tmp_path: Path) -> Iterator[Reader]:
     """A reader with applications of their own, which require a package; what they start is removed.
 
     The pages choose the names of containers and projects. The test fails if one of them is in use, and removes nothing.
@@ -41,6 +41,7 @@ def typing(engine: None, tmp_path: Path) -> Iterator[Reader]:
     tmp_path.mkdir()
     with reader(tmp_path) as found:
         write_applications(tmp_path, "myapp", "dashboard")
+        shutil.copy(wheel, tmp_path)
         try:
             yield found
         finally:

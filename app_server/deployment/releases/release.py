@@ -72,7 +72,7 @@ def gather(plan: Plan, files: Files, folder: Path, *, include: Sequence[str], pa
     contents = of_plan(plan, folder, include)
     members += [Member(f"apps/{path.as_posix()}", *_read(contents.folder / path)) for path in contents.files]
     if not packages:
-        hint = "Give app-server's wheel and the requirements with --packages."
+        hint = "Collect it with `app-server wheelhouse DIR`, and give --packages DIR."
         raise OperatorError("it is not known what the hosts install", where="--packages", hint=hint)
     wheels = list(_named(sorted(_packages(packages))))
     about = describe(plan)

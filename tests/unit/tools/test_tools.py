@@ -74,6 +74,17 @@ def test_changelog_tells_of_this_version() -> None:
     assert f"\n## {__version__}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 
 
+def test_manual_and_images_name_this_version() -> None:
+    named = {
+        version
+        for page in [*(ROOT / "docs").glob("*.md"), ROOT / "README.md"]
+        for version in re.findall(r"app_server-([0-9][^-]*)-py3", page.read_text(encoding="utf-8"))
+    }
+    assert named == {__version__}
+    for file in ROOT.glob("docker/*/Dockerfile"):
+        assert set(re.findall(r"^ARG VERSION=(.+)$", file.read_text(encoding="utf-8"), re.MULTILINE)) <= {__version__}
+
+
 def test_demo_serves_applications_at_the_top_of_examples(tmp_path: Path) -> None:
     folder = tmp_path / "examples"
     for path in "b.py a.ipynb README.md _helper.py .hidden.py dir/main.py nb/main.ipynb seed/x.py".split():
