@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from app_server.deployment.contained import BASE, LABEL
+from app_server.deployment.contained import BASE, BASES, LABEL
 from app_server.deployment.images.registry import has_registry, pull, push, require_registry
 from app_server.deployment.images.sources import DOCKERFILE, sources
 from app_server.deployment.progress.progress import Progress
@@ -99,8 +99,9 @@ def _build(
     image: str, target: str, clone: Path, progress: Progress, secret: Sequence[str], dockerfile: str
 ) -> None:
     words = ["--file", str(clone / dockerfile), "--tag", image, "--build-arg", f"VERSION={__version__}"]
-    if image == OWN:  # what a Dockerfile of one's own begins with
-        words += ["--tag", f"{BASE}:latest"]
+    name, _, tag = image.rpartition(":")
+    if name in BASES and tag in (__version__, "latest"):  # each by its version, and as what Dockerfiles begin with
+        words += ["--tag", f"{name}:{'latest' if tag == __version__ else __version__}"]
     # Around what a wheel brought there may be a repository of something else.
     if (clone / ".git").exists() and (revision := revision_of(clone)):
         words += ["--build-arg", f"REVISION={revision}"]

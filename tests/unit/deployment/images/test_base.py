@@ -113,6 +113,9 @@ def test_own_image_is_tagged_by_its_version(
         "--file", f"{tmp_path}/docker/app-server/Dockerfile", "--tag", f"app-server:{__version__}",
         "--build-arg", f"VERSION={__version__}", "--tag", "app-server:latest", "--target", "app-server", str(tmp_path),
     )]  # fmt: skip
+    provide("app-server-nginx:latest", "", tmp_path, progress, dockerfile="docker/nginx/Dockerfile")
+    tags = [words[at + 1] for words in engine.built[1:] for at, word in enumerate(words) if word == "--tag"]
+    assert tags == ["app-server-nginx:latest", f"app-server-nginx:{__version__}"]
 
 
 def test_pip_comes_from_beside_the_base_or_is_built_here(
