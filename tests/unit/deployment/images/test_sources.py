@@ -60,12 +60,14 @@ def test_folder_of_another_user_is_not_built_from(
     for name in ("XDG_CACHE_HOME", "HOME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    (tmp_path / f"app-server-{os.getuid()}").mkdir()
-    monkeypatch.setattr("os.geteuid", lambda: os.getuid() + 1)
+    # Someone who is not the owner of what this process makes.
+    someone = os.getuid() + 1
+    (tmp_path / f"app-server-{someone}").mkdir()
+    monkeypatch.setattr("os.geteuid", lambda: someone)
     with pytest.raises(OperatorError) as refused:
         sources()
     assert str(refused.value) == (
-        f"{tmp_path}/app-server-{os.getuid()}: belongs to another user. Set XDG_CACHE_HOME to a folder of your own."
+        f"{tmp_path}/app-server-{someone}: belongs to another user. Set XDG_CACHE_HOME to a folder of your own."
     )
 
 
