@@ -27,5 +27,6 @@ def render(plan: Plan) -> Files:
         more += ["Several dynos:", f"  heroku ps:scale web={len(plan.instances)}",
                  "  heroku features:enable http-session-affinity"]  # fmt: skip
     head = "".join(f"# {line}\n" for line in [*header(plan, "heroku"), *more])
-    command = shlex.join(["app-server", "serve", *words(plan, HEROKU)])
+    # A shell runs the line. Without exec, some shells stay in between, and signals end only them.
+    command = shlex.join(["exec", "app-server", "serve", *words(plan, HEROKU)])
     return {"heroku/Procfile": File(f"{head}web: {command}\n")}

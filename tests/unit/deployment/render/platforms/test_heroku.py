@@ -16,8 +16,9 @@ def procfile(folder: Path, text: str = TEXT) -> list[str]:
 def test_process_web_is_the_server(tmp_path: Path) -> None:
     (line,) = [line for line in procfile(tmp_path) if not line.startswith("#")]
     name, _, command = line.partition(": ")
-    program, verb, *rest = shlex.split(command)
-    assert (name, program, verb) == ("web", "app-server", "serve")
+    # The shell gives way, and signals of the platform reach the server.
+    replaces, program, verb, *rest = shlex.split(command)
+    assert (name, replaces, program, verb) == ("web", "exec", "app-server", "serve")
     _, settings = served(rest, {"PORT": "31337"})
     # The variable of an argument is not the shell's.
     assert settings.port == 31337 and settings.args == ("x", "$HOME")
