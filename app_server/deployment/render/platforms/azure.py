@@ -9,7 +9,14 @@ from typing import Any, Final
 from app_server.deployment.plan.defaults import CONTAINER_PORT
 from app_server.deployment.plan.values import Plan
 from app_server.deployment.render import File, Files
-from app_server.deployment.render.platforms.contract import Platform, secret_name, variables, words
+from app_server.deployment.render.platforms.contract import (
+    Platform,
+    own_secrets,
+    secret_name,
+    secrets_of_applications,
+    variables,
+    words,
+)
 from app_server.deployment.render.platforms.documents import document
 
 AZURE: Final = Platform("Azure Container Apps")
@@ -31,12 +38,18 @@ def render(plan: Plan) -> Files:
 def _commands(plan: Plan) -> Iterator[str]:
     yield "GROUP and ENVIRONMENT are yours:"
     yield f"  az containerapp create -n {plan.name} -g GROUP --environment ENVIRONMENT --yaml containerapp.yaml"
+    own, set_them = own_secrets(plan), f"  az containerapp update -n {plan.name} -g GROUP --set-env-vars"
     if plan.secrets:
         yield "Secrets come after it, and restart it; each FILE is yours:"
-        values = " ".join(f'{secret_name(plan, each)}="$(cat FILE)"' for each in plan.secrets)
-        named = " ".join(f"{each.variable}=secretref:{secret_name(plan, each)}" for each in plan.secrets)
+    if own:
+        values = " ".join(f'{secret_name(plan, each)}="$(cat FILE)"' for each in own)
+        named = " ".join(f"{each.variable}=secretref:{secret_name(plan, each)}" for each in own)
         yield f"  az containerapp secret set -n {plan.name} -g GROUP --secrets {values}"
-        yield f"  az containerapp update -n {plan.name} -g GROUP --set-env-vars {named}"
+        yield f"{set_them} {named}"
+    if secrets_of_applications(plan) is not None:
+        yield f"The same for each variable of the file in service.secrets, such as {plan.name}-name for NAME:"
+        yield f"  az containerapp secret set -n {plan.name} -g GROUP --secrets {plan.name}-name=VALUE"
+        yield f"{set_them} NAME=secretref:{plan.name}-name"
 
 
 def _application(plan: Plan) -> dict[str, Any]:

@@ -7,11 +7,19 @@ from typing import Any, Final
 
 from app_server.deployment.plan.values import Plan
 from app_server.deployment.render import File, Files
-from app_server.deployment.render.platforms.contract import Platform, secret_name, variables, words
+from app_server.deployment.render.platforms.contract import (
+    Platform,
+    own_secrets,
+    secret_name,
+    secrets_of_applications,
+    variables,
+    words,
+)
 from app_server.deployment.render.platforms.documents import document
 
 CLOUD_RUN: Final = Platform("Cloud Run", grace_s=10)
 PORT: Final = 8080
+SECRETS: Final = "/run/secrets/app"
 # The longest that a request may take, and a WebSocket is one: then the page reconnects.
 LONGEST_S: Final = 3600
 # The most requests at a time that an instance may have; each open page is one.
@@ -40,7 +48,7 @@ def _commands(plan: Plan) -> Iterator[str]:
 
 
 def _service(plan: Plan) -> dict[str, Any]:
-    prefix = plan.site.prefix
+    prefix, (of_pod, of_container) = plan.site.prefix, _mounted(plan)
     container = {
         "image": plan.contained.product,
         "args": list(words(plan, CLOUD_RUN)),
@@ -50,6 +58,7 @@ def _service(plan: Plan) -> dict[str, Any]:
                                  "memory": f"{plan.spec.containers.memory_mb}Mi"}},
         "startupProbe": {"httpGet": {"path": f"{prefix}/healthz"}, "periodSeconds": 2, "failureThreshold": 60},
         "livenessProbe": {"httpGet": {"path": f"{prefix}/healthz"}, "periodSeconds": 30, "failureThreshold": 3},
+        **of_container,
     }  # fmt: skip
     most = plan.spec.sessions.max_sessions
     annotations = {
@@ -67,12 +76,26 @@ def _service(plan: Plan) -> dict[str, Any]:
                 "containerConcurrency": min(MOST_REQUESTS, most + SPARE_REQUESTS) if most else MOST_REQUESTS,
                 "timeoutSeconds": LONGEST_S,
                 "containers": [container],
+                **of_pod,
             },
         }},
     }  # fmt: skip
 
 
 def _secrets(plan: Plan) -> Iterator[dict[str, Any]]:
-    for secret in plan.secrets:
+    for secret in own_secrets(plan):
         source = {"secretKeyRef": {"name": secret_name(plan, secret), "key": "latest"}}
         yield {"name": secret.variable, "valueFrom": source}
+    file = secrets_of_applications(plan)
+    if file is not None:
+        yield {"name": f"{file.variable}_FILE", "value": f"{SECRETS}/{file.name}"}
+
+
+def _mounted(plan: Plan) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What the pod and the container have for the file of the applications' variables; nothing without one."""
+    file = secrets_of_applications(plan)
+    if file is None:
+        return {}, {}
+    source = {"secretName": secret_name(plan, file), "items": [{"key": "latest", "path": file.name}]}
+    mount = {"name": file.name, "mountPath": SECRETS, "readOnly": True}
+    return {"volumes": [{"name": file.name, "secret": source}]}, {"volumeMounts": [mount]}

@@ -59,6 +59,16 @@ def variables(plan: Plan) -> dict[str, str]:
     return dict(plan.spec.service.environment)
 
 
+def own_secrets(plan: Plan) -> tuple[PlannedSecret, ...]:
+    """The server's secrets, each of which has a variable."""
+    return tuple(secret for secret in plan.secrets if not secret.is_of_applications)
+
+
+def secrets_of_applications(plan: Plan) -> PlannedSecret | None:
+    """The file with the applications' variables, `service.secrets`; a platform has no such file of its own."""
+    return next((secret for secret in plan.secrets if secret.is_of_applications), None)
+
+
 def secret_name(plan: Plan, secret: PlannedSecret) -> str:
     """The name of a secret in the platform's own store."""
     return f"{plan.name}-{secret.name}".replace("_", "-").lower()

@@ -10,7 +10,13 @@ import yaml
 from app_server.deployment.plan.defaults import CONTAINER_PORT
 from app_server.deployment.plan.values import Plan
 from app_server.deployment.render import File, Files
-from app_server.deployment.render.platforms.contract import Platform, variables, words
+from app_server.deployment.render.platforms.contract import (
+    Platform,
+    own_secrets,
+    secrets_of_applications,
+    variables,
+    words,
+)
 from app_server.deployment.render.templates import header
 from app_server.errors import OperatorError
 
@@ -28,9 +34,12 @@ def render(plan: Plan) -> Files:
     if len(plan.instances) > 1:
         raise OperatorError("a Space has one container", where="instances", hint="Say instances: 1.")
     head: list[str] = [*header(plan, "spaces")]
-    if plan.secrets:
-        names = ", ".join(secret.variable for secret in plan.secrets)
-        head.append(f"Secrets of the Space (in its settings, or by add_space_secret of huggingface_hub): {names}")
+    names = [secret.variable for secret in own_secrets(plan)]
+    if secrets_of_applications(plan) is not None:
+        names.append("each variable of the file in service.secrets")
+    if names:
+        place = "in its settings, or by add_space_secret of huggingface_hub"
+        head.append(f"Secrets of the Space ({place}): {', '.join(names)}")
     lines = [f"# {line}" for line in head]
     lines.append(f"FROM {plan.contained.product}")
     lines += [f"ENV {name}={_quoted(value)}" for name, value in variables(plan).items()]

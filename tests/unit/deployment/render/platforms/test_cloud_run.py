@@ -45,3 +45,13 @@ def test_secrets_are_named(tmp_path: Path) -> None:
     ]
     text = render("cloud-run", planned(tmp_path))["cloud-run/service.yaml"].text
     assert "#   gcloud secrets create tools-secret-key --data-file=FILE\n" in text
+
+
+def test_file_of_the_applications_variables_is_mounted_where_it_is_read(tmp_path: Path) -> None:
+    spec = service(tmp_path, TEXT.replace("service: {", "service: {secrets: {file: app.env}, "))["spec"]
+    (container,), (volume,) = spec["containers"], spec["volumes"]
+    (mount,) = container["volumeMounts"]
+    (item,) = volume["secret"]["items"]
+    assert mount["name"] == volume["name"] and volume["secret"]["secretName"] == "tools-variables"
+    named = {each["name"]: each.get("value") for each in container["env"]}
+    assert named["APP_SERVER_ENV_FILE"] == f"{mount['mountPath']}/{item['path']}"

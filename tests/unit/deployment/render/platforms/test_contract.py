@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from app_server.deployment.render import render
 from app_server.deployment.render.platforms.contract import Platform, words
 from app_server.errors import OperatorError
 from tests.unit.deployment.render.platforms.planning import TEXT, planned, served
@@ -83,3 +84,20 @@ def test_what_a_platform_cannot_do_is_refused(tmp_path: Path, more: str, message
     with pytest.raises(OperatorError) as caught:
         words(planned(tmp_path, more), ANY)
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("target", "path", "said"),
+    [
+        ("heroku", "heroku/Procfile", "#   heroku config:set NAME=VALUE  for each variable of the file"),
+        ("spaces", "spaces/Dockerfile", ": each variable of the file in service.secrets\n"),
+        ("azure", "azure/containerapp.yaml", " -n tools -g GROUP --set-env-vars NAME=secretref:tools-name\n"),
+        ("cloud-run", "cloud-run/service.yaml", "{name: APP_SERVER_ENV_FILE, value: /run/secrets/app/variables}"),
+    ],
+)
+def test_variables_of_applications_reach_them(tmp_path: Path, target: str, path: str, said: str) -> None:
+    text = "name: tools\napps: {a: a.py}\nservice: {secrets: {file: app.env}}\n"
+    file = render(target, planned(tmp_path, text))[path].text
+    assert said in file
+    # The server does not know a variable with the whole file.
+    assert "APP_SERVER_ENV=" not in file and "name: APP_SERVER_ENV," not in file
