@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import re
 import socket
 import ssl
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.support.containers.engine import docker
 from tests.support.containers.images import TAG
-from tests.support.containers.stack import Stack, running_stack
+from tests.support.containers.stack import Stack, app_server, removed, written_stack
 from tests.support.ports import free_port
 from tests.support.servers.acme import Authority, running_authority
 from tests.support.waiting import until
@@ -59,6 +62,23 @@ def served(authority: Authority, port: int) -> bytes | None:
         return None
 
 
+@contextmanager
+def rolled_out(folder: Path, text: str, port: int) -> Iterator[Stack]:
+    """A stack that `app-server deploy compose` has rolled out; nothing of it remains."""
+    written = written_stack(folder, text, port=port)
+    stack = Stack(written.name, port, folder / "deployed" / written.name / "current")
+    try:
+        done = app_server("deploy", "compose", cwd=folder)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert re.search(r"^  certbot +started in .*\n  app-a1 +started", done.stdout, re.MULTILINE), done.stdout
+        yield stack
+    finally:
+        removed(stack)
+        label = f"label=com.docker.compose.project={stack.name}"
+        for volume in docker("volume", "ls", "--quiet", "--filter", label).split():
+            docker("volume", "rm", volume)
+
+
 def started(stack: Stack) -> str:
     """When the proxy's container was started."""
     return str(stack.inspect("proxy")["State"]["StartedAt"])
@@ -70,7 +90,7 @@ def test_first_certificate_and_its_renewal_reach_the_running_proxy(certbot: str,
     with running_authority(tmp_path / "authority", http, bridge) as authority:
         text = DEPLOY.replace("DIRECTORY", authority.directory).replace("IMAGE", certbot)
         text = text.replace("ROOT_PEM", str(authority.own_root)).replace("HTTPS", str(https))
-        with running_stack(tmp_path, text, port=http) as stack:
+        with rolled_out(tmp_path, text, http) as stack:
             since = started(stack)
             until(lambda: served(authority, https) is not None, "the first certificate is served", 120)
             first = served(authority, https)
@@ -83,3 +103,6 @@ def test_first_certificate_and_its_renewal_reach_the_running_proxy(certbot: str,
             until(lambda: served(authority, https) not in (None, first), "the renewed certificate is served", 60)
             assert started(stack) == since
             assert "installed a new certificate" in stack.logs("certbot")
+            done = app_server("deploy", "status", "--json", cwd=tmp_path)
+            states = {each["name"]: each["state"] for each in json.loads(done.stdout)["instances"]}
+            assert states == {"a1": "healthy", "certbot": "healthy", "proxy": "healthy"}

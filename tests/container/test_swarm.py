@@ -316,9 +316,14 @@ def test_daily_verbs_reach_all_nodes(stack: Stack) -> None:
     assert (status, complained) == (0, ""), said + complained
     assert "  the swarm has replaced what has changed in " in said
     number = int(said.split()[1])
-    assert stack.verb("swarm", "--no-resolve")[1].startswith(f"release {number + 1} of site\n")
+    again = stack.verb("swarm", "--no-resolve", "--name", "again")[1]
+    assert again.startswith(f"release {number + 1} (again) of site\n")
     status, said, complained = stack.verb("swarm", "--rollback", "--no-resolve")
     assert (status, complained) == (0, "") and said.startswith(f"site: from release {number + 1} back to {number}\n")
+    listed = json.loads(stack.verb("swarm", "--list", "--json")[1])
+    assert [(each["id"], each["name"], each["is_current"]) for each in listed[-2:]] == [
+        (str(number), "", True), (str(number + 1), "again", False),
+    ]  # fmt: skip
     assert stack.containers() == before
     status, said, complained = stack.verb("status")
     assert (status, complained) == (0, ""), said + complained

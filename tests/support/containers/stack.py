@@ -115,9 +115,9 @@ def written_stack(folder: Path, deploy: str, *, port: int | None = None) -> Stac
 
 
 @contextmanager
-def running_stack(folder: Path, deploy: str, *, port: int | None = None) -> Iterator[Stack]:
+def running_stack(folder: Path, deploy: str) -> Iterator[Stack]:
     """The same, up and healthy while this lasts; nothing of it remains, but for the images and the build cache."""
-    stack = written_stack(folder, deploy, port=port)
+    stack = written_stack(folder, deploy)
     try:
         try:
             stack.compose("up", "--detach", "--wait", "--build")
