@@ -69,10 +69,11 @@ def require_engine() -> None:
 
 def endpoint() -> str:
     """Where docker looks for the engine, by DOCKER_HOST or its context; "" if it does not say."""
-    done = subprocess.run(
-        ["docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    words = ["docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"]
+    try:
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return ""
     return done.stdout.strip() if done.returncode == 0 else ""
 
 

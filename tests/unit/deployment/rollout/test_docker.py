@@ -91,3 +91,8 @@ def test_engine_of_another_machine_is_known_by_its_address(
 ) -> None:
     monkeypatch.setenv("PATH", docker_that_says(tmp_path, f"echo {said}", "exit 1"))
     assert elsewhere() == where
+
+
+def test_machine_without_docker_has_no_engine_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert elsewhere() is None
