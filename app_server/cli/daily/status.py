@@ -50,7 +50,12 @@ def run(about: Asked, *, as_json: bool) -> int:
 
 
 def with_revisions(state: DeploymentState, about: Asked) -> DeploymentState:
-    """The state with the revision of each instance's release, as far as the history knows it."""
+    """The state with the revision of each instance's release, as far as the history knows it.
+
+    A swarm has it from its images, whose tags are not the numbers of releases.
+    """
+    if about.target == "swarm":
+        return state
     from app_server.deployment.releases import kept
     from app_server.deployment.rollout.history import read
 

@@ -62,6 +62,14 @@ def state_of(container: Container) -> str:
     return container.status
 
 
+def revision_in(image: str) -> str:
+    """The revision of git that an image says it was built from; "" if it does not, or is not on this engine."""
+    if docker.image_id(image) is None:
+        return ""
+    labels = docker.about(image)["Config"].get("Labels") or {}
+    return str(labels.get("org.opencontainers.image.revision", ""))
+
+
 def moment(text: str) -> float | None:
     """A time as engines write it, in seconds since the epoch; None for one that never was."""
     try:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from app_server.deployment.daily.containers import exec_words, log_words, moment
+from app_server.deployment.daily.containers import exec_words, log_words, moment, revision_in
 from app_server.deployment.daily.deployed import Line, LogSource, LogsWanted, known_name, nothing_runs
 from app_server.deployment.daily.states import (
     PROXY,
@@ -52,7 +52,8 @@ class SwarmDeployment:
     def state(self) -> DeploymentState:
         """What the swarm runs and wants to run, on all nodes."""
         tasks = self._tasks()
-        found = [_state(self.plan, task) for task in tasks]
+        revisions = {image: revision_in(image) for image in {task.image for task in tasks if task.name != PROXY}}
+        found = [_state(self.plan, task, revisions.get(task.image, "")) for task in tasks]
         proxies = sorted((each for each in found if each.name == PROXY), key=lambda each: each.host)
         instances = with_missing(self.plan, [each for each in found if each.name != PROXY])
         notes = [f"{name}: update {state}" for name, state in updates_of(self.plan.name).items() if state not in _CALM]
@@ -186,7 +187,10 @@ def name_of(plan: Plan, service: str, slot: str) -> str:
     return short
 
 
-def _state(plan: Plan, task: Task) -> InstanceState:
+def _state(plan: Plan, task: Task, revision: str) -> InstanceState:
     state = _STATES.get(task.state, task.state)
     release = task.image.rpartition(":")[2] if task.name != PROXY else ""
-    return InstanceState(task.name, task.node, state, task.since_s, release, applications_of(plan, task.name))
+    applications = applications_of(plan, task.name)
+    return InstanceState(
+        task.name, task.node, state, task.since_s, release, applications, revision=revision if applications else ""
+    )

@@ -13,10 +13,13 @@ import pytest
 
 from app_server.cli import EXIT_FAILED, EXIT_OK, EXIT_USAGE, main
 from app_server.cli.daily import logs, target
+from app_server.cli.daily.status import with_revisions
+from app_server.deployment.daily.states import DeploymentState, InstanceState
 from app_server.deployment.rollout.history import Entry, append
 from app_server.deployment.rollout.store import Store
 from app_server.errors import OperatorError
 from tests.support.waiting import patience
+from tests.unit.deployment.daily.planned import plan
 
 ANSIBLE = ("--target", "ansible")
 
@@ -180,3 +183,15 @@ def test_followed_logs_leave_no_process_however_they_end(logging_place: Path, nu
         assert it.wait(patience(20)) == (0 if number is None else 128 + number)
         assert it.stderr.read() == ""
         assert subprocess.run(["pgrep", "--session", str(it.pid)], capture_output=True, check=False).stdout == b""
+
+
+def test_revision_of_an_instance_is_that_of_its_release(tmp_path: Path) -> None:
+    store = Store(tmp_path, "site")
+    append(tmp_path, entry("deploy", release="2", revision="4f2a-dirty"))
+    found = InstanceState("a1", "", "healthy", release="2"), InstanceState("a2", "", "healthy", release="9")
+    state = DeploymentState("site", "ansible", "", "off", found)
+    planned = plan(tmp_path)
+    known = with_revisions(state, target.Asked("ansible", planned, store))
+    assert [each.revision for each in known.instances] == ["4f2a-dirty", ""]
+    # Tags of images are not numbers of releases.
+    assert with_revisions(state, target.Asked("swarm", planned, store)) is state

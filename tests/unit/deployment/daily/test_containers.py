@@ -3,8 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
-from app_server.deployment.daily.containers import container_of, exec_words, log_words, moment, state_of
+import pytest
+
+from app_server.deployment.daily.containers import (
+    container_of,
+    exec_words,
+    log_words,
+    moment,
+    revision_in,
+    state_of,
+)
 from app_server.deployment.daily.deployed import LogsWanted
 
 INSPECTED = {
@@ -38,3 +48,19 @@ def test_logs_and_commands_are_asked_for_with_dockers_flags() -> None:
     ]  # fmt: skip
     assert exec_words("4711", ["ls", "-l"], terminal=False) == ["docker", "exec", "--interactive", "4711", "ls", "-l"]
     assert "--tty" in exec_words("4711", ["sh"], terminal=True)
+
+
+@pytest.mark.parametrize(
+    ("labels", "revision"), [('{"org.opencontainers.image.revision": "4f2a-dirty"}', "4f2a-dirty"), ("null", "")]
+)
+def test_image_says_its_revision(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, labels: str, revision: str
+) -> None:
+    script = f"""#!/bin/sh
+[ "$3" = --format ] && {{ [ "$5" = here ] && echo sha256:1; exit; }}
+echo '[{{"Config": {{"Labels": {labels}}}}}]'
+"""
+    (tmp_path / "docker").write_text(script, encoding="ascii")
+    (tmp_path / "docker").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    assert revision_in("here") == revision
