@@ -63,6 +63,7 @@ GROUPS = (
     }),
     Group("More", "general", {
         "info": "print versions and paths",
+        "env": "run a command with the variables of a .env",
         "completion": "print a script for completion in a shell",
     }),
 )  # fmt: skip

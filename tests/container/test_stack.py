@@ -180,6 +180,7 @@ def test_secret_is_in_no_image_and_in_no_description(stack: Stack, tmp_path: Pat
     assert stack.run("app-a1", "cat", "/run/secrets/secret_key") == SECRET
     with stack.site.client("/who", stack.site.get("/who").token) as client:
         assert client.value("secret", "text") == OWN_SECRET
+    assert stack.run("app-a1", "app-server", "env", "printenv", "WHO_SECRET") == OWN_SECRET
     for service in SERVICES:
         described = json.dumps(stack.inspect(service))
         assert SECRET not in described and "WHO_SECRET" not in described

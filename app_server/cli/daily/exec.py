@@ -6,11 +6,15 @@ import argparse
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 from app_server.cli.command import Command, Word
 from app_server.cli.daily.target import OF_A_DEPLOYMENT, Asked, asked
 from app_server.errors import OperatorError
 from app_server.programs import run_in_front
+
+if TYPE_CHECKING:
+    from app_server.deployment.plan.values import Plan
 
 COMMAND = Command(
     forms=("[-f FILE] [-e NAME] INSTANCE [COMMAND ...]",),
@@ -38,4 +42,13 @@ def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callab
 
 def run(about: Asked, instance: str, words: Sequence[str], *, terminal: bool) -> int:
     """Run the command; its status."""
+    words = with_secrets(about.plan, instance, words)
     return run_in_front(about.deployed().command(instance, words, terminal=terminal))
+
+
+def with_secrets(plan: Plan, instance: str, words: Sequence[str]) -> Sequence[str]:
+    """The words of a command that has the applications' secrets in its environment, if there are any."""
+    from app_server.deployment.daily.states import PROXY
+
+    has_some = any(secret.is_of_applications for secret in plan.secrets)
+    return ("app-server", "env", "--", *words) if has_some and instance != PROXY else words

@@ -13,6 +13,7 @@ import pytest
 
 from app_server.cli import EXIT_FAILED, EXIT_OK, EXIT_USAGE, main
 from app_server.cli.daily import logs, target
+from app_server.cli.daily.exec import with_secrets
 from app_server.cli.daily.status import with_revisions
 from app_server.deployment.daily.states import DeploymentState, InstanceState
 from app_server.deployment.rollout.history import Entry, append
@@ -20,6 +21,7 @@ from app_server.deployment.rollout.store import Store
 from app_server.errors import OperatorError
 from tests.support.waiting import patience
 from tests.unit.deployment.daily.planned import plan
+from tests.unit.deployment.making import MINIMAL, planned
 
 ANSIBLE = ("--target", "ansible")
 
@@ -195,3 +197,10 @@ def test_revision_of_an_instance_is_that_of_its_release(tmp_path: Path) -> None:
     assert [each.revision for each in known.instances] == ["4f2a-dirty", ""]
     # Tags of images are not numbers of releases.
     assert with_revisions(state, target.Asked("swarm", planned, store)) is state
+
+
+def test_command_in_the_place_of_an_instance_has_the_secrets_of_applications(tmp_path: Path) -> None:
+    plain, secret = planned(tmp_path), planned(tmp_path, f"{MINIMAL}service: {{secrets: .env}}\n")
+    assert with_secrets(plain, "a1", ["sh"]) == ["sh"]
+    assert with_secrets(secret, "a1", ["ls", "-l"]) == ("app-server", "env", "--", "ls", "-l")
+    assert with_secrets(secret, "proxy", ["sh"]) == ["sh"], "the proxy has none"
