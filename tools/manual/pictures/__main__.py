@@ -12,8 +12,8 @@ from tools.manual.pictures.serving import folder
 
 FOLDER = ROOT / "docs" / "images" / "screens"
 SOURCES = (
-    pages.index, pages.development, pages.login, pages.full, console.login, console.tabs, commands.server,
-    commands.deployment,
+    pages.index, pages.development, pages.login, pages.full, pages.proxy, console.login, console.tabs,
+    commands.server, commands.deployment,
 )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page
 
+from app_server.deployment.render.proxies.pages import small_page, unavailable_page
 from app_server.security.auth.passwords import Cost, hash_password
 from tools.manual import ROOT
 from tools.manual.pictures.camera import photograph, wait_drawn, window
@@ -83,3 +84,12 @@ def full(started: Browser, place: Path) -> Pictures:
             wait_drawn(first)
             second.goto(f"{server.url}/working")
             yield "full", photograph(second, 360)
+
+
+def proxy(started: Browser, place: Path) -> Pictures:
+    """What nginx and Apache answer by themselves: the site is closed, or no instance is there."""
+    pages = {"closed": small_page("Back soon", "We are moving to a larger machine. Please come back at noon.")}
+    for name, html in {**pages, "unavailable": unavailable_page()}.items():
+        with window(started) as page:
+            page.set_content(html)
+            yield name, photograph(page, 300)
