@@ -212,6 +212,7 @@ VALUES: dict[str, Any] = {
             "annotations": {"nginx.ingress.kubernetes.io/proxy-read-timeout": "3600"},
         },
         "gateway": {"name": "edge", "namespace": "infrastructure", "section": "https"},
+        "callers": ["infrastructure"],
         "image_pull_secrets": ["registry"],
         "spread": True,
         "prometheus": "monitoring",

@@ -83,7 +83,7 @@ def _proxy_flags(spec: Spec, site: SitePlan, tls: TlsFiles | None, layout: Layou
     if not (direct and site.hosts == ("localhost",) and len(site.origins) == 1):
         for origin in site.origins:
             yield from ("--allow-websocket-origin", origin)
-    if not direct or spec.public.scheme == "https" and tls is None:
+    if not direct or layout == "cluster" or spec.public.scheme == "https" and tls is None:
         yield "--use-xheaders"
     if direct and tls is not None:
         yield from ("--ssl-certfile", tls.certificate)

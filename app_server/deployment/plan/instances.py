@@ -56,7 +56,8 @@ def resolve_pools(
         slots = list(_slots(spec, own, apps, free_ports))
         routes = {key: _route(app) or "/" for key, app in apps.items()}
         flags = (*common, *own_flags(spec, own, apps), *access_flags(spec, routes))
-        has_route = spec.proxy.kind != "none" and len(slots) > 1
+        # A cluster's own balancers go by routes, too.
+        has_route = len(slots) > 1 and (spec.proxy.kind != "none" or layout == "cluster")
         instances = tuple(
             _instance(spec, paths, layout, slot, name, slot.name if has_route else None, next(indices), apps, flags)
             for slot in slots

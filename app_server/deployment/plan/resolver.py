@@ -51,7 +51,8 @@ def resolve_plan(
     tls = resolve_tls(spec, layout)
     if tls is not None and tls.openssl is None and not in_containers:
         tls = replace(tls, openssl=openssl)
-    site = resolve_site(spec, tls, publishes=layout in ("containers", "compose"))
+    is_balanced = layout in ("cluster", "platform")
+    site = resolve_site(spec, tls, publishes=layout in ("containers", "compose"), balanced=is_balanced)
     paths = container_paths() if in_containers else host_paths(spec)
     pools = resolve_pools(loaded, site, tls, paths, layout)
     found_version = CONTAINER_PROXIES.get(spec.proxy.kind) if in_containers else proxy_version

@@ -58,14 +58,17 @@ def certificate_stem(host: str) -> str:
     return re.sub(r"[^A-Za-z0-9.-]", "_", host)
 
 
-def resolve_site(spec: Spec, tls: TlsFiles | None, *, publishes: bool) -> SitePlan:
-    """The public address. `publishes`: unless the file says otherwise, its port is the one that the host publishes."""
+def resolve_site(spec: Spec, tls: TlsFiles | None, *, publishes: bool, balanced: bool = False) -> SitePlan:
+    """The public address. `publishes`: unless the file says otherwise, its port is the one that the host publishes.
+
+    `balanced`: another balancer is in front, with the usual ports, whether there is a proxy of ours or not.
+    """
     public = spec.public
     scheme: Literal["http", "https"] = public.scheme or ("https" if tls else "http")
     if publishes and public.port is None and public.scheme is None:
         # People type the port that the host publishes, unless the file says that another server is in front.
         port = published_port(spec, scheme)
-    elif spec.proxy.kind == "none":
+    elif spec.proxy.kind == "none" and not balanced:
         port = public.port or spec.instances.port or DIRECT_PORT
     else:
         port = public.port or (443 if scheme == "https" else 80)

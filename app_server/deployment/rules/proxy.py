@@ -63,7 +63,8 @@ def apache_has_modules_for_it(plan: Plan) -> Iterator[RuleVerdict]:
 
 def several_instances_need_a_proxy(plan: Plan) -> Iterator[RuleVerdict]:
     """Users could not reach the other instances."""
-    if not plan.has_proxy and len(plan.instances) > 1:
+    is_balanced = plan.has_proxy or plan.layout in ("cluster", "platform")
+    if not is_balanced and len(plan.instances) > 1:
         what = f"without a proxy, users can reach only one of {len(plan.instances)} instances"
         hint = "Use a proxy, or several processes at one address: instances.processes."
         yield fault(("instances",) if len(plan.pools) == 1 else ("apps",), what, hint)

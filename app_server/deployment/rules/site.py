@@ -39,7 +39,8 @@ def tls_has_what_it_needs(plan: Plan) -> Iterator[RuleVerdict]:
         yield fault(("tls", "hsts_subdomains"), "has no effect without hsts", "Remove one of them.")
     if plan.spec.public.scheme == "http" and plan.tls is not None:
         yield fault(("public", "scheme"), "is http, but tls is on", "Remove one of them.")
-    is_unknown = plan.layout != "platform" and not plan.spec.proxy.trusted_proxies
+    is_another = plan.layout == "platform" or plan.layout == "cluster" and not plan.has_proxy
+    is_unknown = not is_another and not plan.spec.proxy.trusted_proxies
     if plan.spec.public.scheme == "https" and plan.tls is None and is_unknown:
         what = "is https without tls: another proxy in front must terminate TLS, and visitors' addresses are lost"
         yield warning(("public", "scheme"), what, "Add its network to proxy.trusted_proxies.")

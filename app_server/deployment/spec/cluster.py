@@ -54,6 +54,8 @@ class Kubernetes(Model):
     """reach the proxy through an Ingress; a bare word is its class"""
     gateway: Gateway | None = None
     """reach the proxy through an HTTPRoute; a bare word is the Gateway's name"""
+    callers: Annotated[tuple[ObjectName, ...], LIST] = ()
+    """the namespaces of the Ingress controller's or Gateway's pods; with `proxy: none`, only they reach instances"""
     image_pull_secrets: Annotated[tuple[ObjectName, ...], LIST] = ()
     """the Secrets for the images' registry"""
     spread: Flag = True

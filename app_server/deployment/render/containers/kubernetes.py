@@ -12,6 +12,7 @@ import yaml
 
 from app_server.deployment.plan.values import Plan
 from app_server.deployment.render import File, Files
+from app_server.deployment.render.containers.kubernetes_direct import refuse_direct
 from app_server.deployment.render.containers.kubernetes_front import gateway, ingress, proxy
 from app_server.deployment.render.containers.kubernetes_monitoring import monitor
 from app_server.deployment.render.containers.kubernetes_objects import Object, namespace
@@ -69,7 +70,7 @@ def parts(plan: Plan) -> Mapping[str, Sequence[Object]]:
         "instances": chain(*(of_pool(plan, pool) for _, pool in pools)),
         "monitoring": chain(*(monitor(plan, name, pool) for name, pool in pools)),
         "autoscaling": chain(*(autoscaler(plan, name, pool) for name, pool in pools)),
-        "proxy": proxy(plan),
+        "proxy": proxy(plan) if plan.has_proxy else iter(()),
         "ingress": ingress(plan),
         "gateway": gateway(plan),
     }
@@ -86,8 +87,7 @@ def _namespace(plan: Plan) -> Iterator[Object]:
 
 def _refuse(plan: Plan) -> None:
     if not plan.has_proxy:
-        hint = "Say proxy: nginx; an Ingress in front of it is welcome."
-        raise OperatorError("the cluster's own balancers know nothing of sessions", where="proxy", hint=hint)
+        refuse_direct(plan)
     wish = plan.spec.kubernetes.ingress
     if wish is not None and wish.tls_secret is not None and (plan.tls is not None or plan.site.scheme != "https"):
         hint = "Say public.scheme: https and tls: off."

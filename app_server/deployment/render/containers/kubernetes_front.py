@@ -7,10 +7,12 @@ from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from typing import Final
 
+from app_server.deployment.plan.defaults import CONTAINER_PORT
 from app_server.deployment.plan.values import Plan
 from app_server.deployment.render import File
 from app_server.deployment.render import render as render_target
 from app_server.deployment.render.containers.compose import place_of
+from app_server.deployment.render.containers.kubernetes_direct import Rule, in_routes, rules
 from app_server.deployment.render.containers.kubernetes_objects import (
     CONTAINER_SECURITY,
     PRE_STOP_S,
@@ -22,6 +24,7 @@ from app_server.deployment.render.containers.kubernetes_objects import (
     pod,
     proxy_name,
 )
+from app_server.deployment.render.containers.kubernetes_pods import set_name
 
 PROXY_REPLICAS: Final = 2
 CERTIFICATES: Final = "/run/secrets"
@@ -132,25 +135,38 @@ def _container(plan: Plan, files: Mapping[str, File]) -> Object:
 
 def ingress(plan: Plan) -> Iterator[Object]:
     """The Ingress, if the deployment asks for one."""
-    wish, name = plan.spec.kubernetes.ingress, proxy_name(plan)
+    wish = plan.spec.kubernetes.ingress
     if wish is None:
         return
-    port = "https" if plan.tls is not None else "http"
-    backend = {"service": {"name": name, "port": {"name": port}}}
-    paths = [{"path": plan.site.prefix or "/", "pathType": "Prefix", "backend": backend}]
-    if plan.site.prefix:
-        # Sockets find their instance by a path of their own.
-        paths.append({"path": "/_i/", "pathType": "Prefix", "backend": backend})
+    paths = [
+        {"path": rule.path, "pathType": "Prefix",
+         "backend": {"service": {"name": rule.service, "port": {"name": _door(plan)}}}}
+        for rule in _rules(plan)
+    ]  # fmt: skip
     spec: Object = {"rules": [{"host": host, "http": {"paths": paths}} for host in plan.site.hosts]}
     if wish.class_name is not None:
         spec["ingressClassName"] = wish.class_name
     if wish.tls_secret is not None:
         spec["tls"] = [{"hosts": list(plan.site.hosts), "secretName": wish.tls_secret}]
-    yield make(plan, "networking.k8s.io/v1", "Ingress", name, spec, annotations=wish.annotations)
+    yield make(plan, "networking.k8s.io/v1", "Ingress", proxy_name(plan), spec, annotations=wish.annotations)
+
+
+def _door(plan: Plan) -> str:
+    """The name of the port of Services that an Ingress forwards to."""
+    return "https" if plan.tls is not None else "http"
+
+
+def _rules(plan: Plan) -> list[Rule]:
+    """Which Service answers below which path: the proxy, or the instances themselves."""
+    if not plan.has_proxy:
+        return list(rules(plan, {pool.name: set_name(plan, pool) for pool in plan.pools}))
+    # Sockets find their instance by a path of their own.
+    paths = [plan.site.prefix or "/", *(["/_i/"] if plan.site.prefix else [])]
+    return [Rule(path, proxy_name(plan)) for path in paths]
 
 
 def gateway(plan: Plan) -> Iterator[Object]:
-    """The HTTPRoute, if the deployment names a Gateway."""
+    """The HTTPRoute, if the deployment names a Gateway; several if one cannot have all rules."""
     wish, name = plan.spec.kubernetes.gateway, proxy_name(plan)
     if wish is None:
         return
@@ -159,12 +175,19 @@ def gateway(plan: Plan) -> Iterator[Object]:
         parent["namespace"] = wish.namespace
     if wish.section is not None:
         parent["sectionName"] = wish.section
-    prefixes = [plan.site.prefix or "/", *(["/_i/"] if plan.site.prefix else [])]
-    yield make(plan, "gateway.networking.k8s.io/v1", "HTTPRoute", name, {
-        "parentRefs": [parent],
-        "hostnames": list(plan.site.hosts),
-        "rules": [{
-            "matches": [{"path": {"type": "PathPrefix", "value": prefix}} for prefix in prefixes],
+    common = {"parentRefs": [parent], "hostnames": list(plan.site.hosts)}
+    if plan.has_proxy:
+        yield make(plan, "gateway.networking.k8s.io/v1", "HTTPRoute", name, {**common, "rules": [{
+            "matches": [_match(rule) for rule in _rules(plan)],
             "backendRefs": [{"name": name, "port": _ports(plan)[-1][2]}],
-        }],
-    })  # fmt: skip
+        }]})  # fmt: skip
+        return
+    for number, part in enumerate(in_routes(_rules(plan)), 1):
+        yield make(plan, "gateway.networking.k8s.io/v1", "HTTPRoute", f"{plan.name}-{number}", {**common, "rules": [
+            {"matches": [_match(rule)], "backendRefs": [{"name": rule.service, "port": CONTAINER_PORT}]}
+            for rule in part
+        ]})  # fmt: skip
+
+
+def _match(rule: Rule) -> Object:
+    return {"path": {"type": "PathPrefix", "value": rule.path}}

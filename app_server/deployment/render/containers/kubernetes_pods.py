@@ -14,6 +14,7 @@ from typing import Final
 from app_server.deployment.plan.defaults import CONTAINER_PORT
 from app_server.deployment.plan.values import Instance, Plan, Pool
 from app_server.deployment.render.containers.compose import manager_words
+from app_server.deployment.render.containers.kubernetes_direct import pages
 from app_server.deployment.render.containers.kubernetes_objects import (
     APP_UID,
     CONTAINER_SECURITY,
@@ -66,6 +67,7 @@ def of_pool(plan: Plan, pool: Pool) -> Iterator[Object]:
     for instance in pool.instances:
         own = {"statefulset.kubernetes.io/pod-name": instance.name}
         yield make(plan, "v1", "Service", instance.name, {"selector": own, **common})
+    yield from pages(plan, name)
     secrets: list[Object] = []
     if plan.secrets:
         secrets.append({"name": "secrets", "secret": {"secretName": f"{plan.name}-secrets"}})
@@ -93,10 +95,12 @@ def of_pool(plan: Plan, pool: Pool) -> Iterator[Object]:
 
 def _callers(plan: Plan) -> Iterator[Object]:
     """Who may reach an instance."""
-    yield {"podSelector": {"matchLabels": labels(plan, proxy_name(plan))}}
-    if plan.spec.kubernetes.prometheus is not None:
-        named = {"kubernetes.io/metadata.name": plan.spec.kubernetes.prometheus}
-        yield {"namespaceSelector": {"matchLabels": named}}
+    if plan.has_proxy:
+        yield {"podSelector": {"matchLabels": labels(plan, proxy_name(plan))}}
+    cluster = plan.spec.kubernetes
+    others = (*(() if plan.has_proxy else cluster.callers), *([cluster.prometheus] if cluster.prometheus else []))
+    for name in others:
+        yield {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": name}}}
 
 
 def _instance(plan: Plan, pool: Pool) -> Object:

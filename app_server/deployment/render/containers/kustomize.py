@@ -45,7 +45,7 @@ def render(plan: Plan) -> Files:
     }, "  kubectl apply -k overlays/site")  # fmt: skip
     files["kustomize/overlays/local/kustomization.yaml"] = _kustomization(plan, {
         "resources": ["../../base"],
-        "replicas": [{"name": proxy_name(plan), "count": 1}],
+        **({"replicas": [{"name": proxy_name(plan), "count": 1}]} if plan.has_proxy else {}),
         "patches": list(_local_patches(plan, found)),
     }, "For a cluster on a desk, such as kind or minikube: images that are loaded into it, and one proxy.")  # fmt: skip
     return files
@@ -86,8 +86,9 @@ def _pods(found: Mapping[str, Sequence[Object]]) -> Iterator[Object]:
 
 def _local_patches(plan: Plan, found: Mapping[str, Sequence[Object]]) -> Iterator[Object]:
     """JSON patches (RFC 6902): a port on the node, and images that no registry has."""
-    reachable = {"op": "add", "path": "/spec/type", "value": "NodePort"}
-    yield _patch({"kind": "Service", "name": proxy_name(plan)}, reachable)
+    if plan.has_proxy:
+        reachable = {"op": "add", "path": "/spec/type", "value": "NodePort"}
+        yield _patch({"kind": "Service", "name": proxy_name(plan)}, reachable)
     for kind in ("StatefulSet", "Deployment"):
         # Without it, an image with the tag `latest` is pulled.
         path = "/spec/template/spec/containers/0/imagePullPolicy"

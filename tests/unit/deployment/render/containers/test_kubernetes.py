@@ -29,6 +29,11 @@ DEPLOYMENTS["scaled"] = (
     "apps: {a: a.py}\npublic: tools.example.org\nsessions: {store: valkey}\n"
     "kubernetes: {prometheus: monitoring, monitor: service, autoscale: {max: 3, sessions: 40}}\n"
 )
+DEPLOYMENTS["without a proxy"] = (
+    "name: site\napps: {a: a.py, b: {path: b.py, instances: 2}}\ninstances: 3\nproxy: none\n"
+    "public: {hosts: tools.example.org, scheme: https}\n"
+    "kubernetes: {ingress: traefik, gateway: edge, callers: [traefik, edge], prometheus: monitoring}\n"
+)
 DEPLOYMENTS["a Valkey"] = DEPLOYMENTS["two pools, secrets, TLS"].replace(
     "{ids: signed}", "{ids: signed, store: valkey}"
 )
