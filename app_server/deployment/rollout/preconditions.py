@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import socket
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from app_server.deployment.contained import BASE, LABEL
 from app_server.deployment.plan.site import certificate_stem, published_port
 from app_server.deployment.plan.values import Plan
 from app_server.deployment.render.containers.compose import published_address
+from app_server.deployment.render.containers.kubernetes_objects import APP_UID, GROUP_ID
 from app_server.deployment.rollout import docker
 from app_server.deployment.rollout.docker import Project
 from app_server.deployment.rollout.steps import PROXY
@@ -63,10 +65,23 @@ def mounted(plan: Plan) -> Iterator[str]:
         yield plan.contained.mount
 
 
+def refuse_unreadable(file: Path, where: str) -> None:
+    """OperatorError for a file whose mode keeps the containers' user out: compose mounts it as it is here."""
+    about = file.stat()
+    bits = [(0o004, True), (0o040, about.st_gid == GROUP_ID), (0o400, about.st_uid == APP_UID)]
+    # Engines of other systems show files to every user of a container.
+    if sys.platform == "linux" and not any(applies and about.st_mode & bit for bit, applies in bits):
+        name = shlex.quote(str(file))
+        hint = f"For example: chgrp {GROUP_ID} {name} && chmod 0640 {name}"
+        raise OperatorError(f"user {APP_UID} of the containers cannot read {file}", where=where, hint=hint)
+
+
 def _check_secrets(plan: Plan, folder: Path, host: str | None) -> None:
     for secret in plan.secrets:
         if secret.is_of_applications and secret.file is not None and host is None:
-            read_variables(str(folder / (secret.source or secret.file)), secret.key)
+            file = folder / (secret.source or secret.file)
+            read_variables(str(file), secret.key)
+            refuse_unreadable(file, secret.key)
             continue
         # An engine elsewhere reads its own machine's files.
         if secret.file is not None and host is None and not Path(secret.file).is_file():

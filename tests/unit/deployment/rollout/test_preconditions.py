@@ -96,6 +96,12 @@ def test_secrets_of_applications_have_to_be_there_and_readable_alike_everywhere(
     (tmp_path / "apps.env").write_text("A=1\nB=hunter2$HOME\n", encoding="utf-8")
     assert missing(tmp_path, text).startswith("HERE/apps.env:2: B: has a $ that some programs replace")
     (tmp_path / "apps.env").write_text("A=1\n", encoding="utf-8")
+    (tmp_path / "apps.env").chmod(0o600)
+    assert missing(tmp_path, text) == (
+        "service.secrets: user 10001 of the containers cannot read HERE/apps.env. For example: chgrp 10001"
+        " HERE/apps.env && chmod 0640 HERE/apps.env"
+    )
+    (tmp_path / "apps.env").chmod(0o604)
     check_preconditions(planned(tmp_path, text), tmp_path)
 
 
