@@ -92,6 +92,10 @@ def _refuse(plan: Plan) -> None:
     if wish is not None and wish.tls_secret is not None and (plan.tls is not None or plan.site.scheme != "https"):
         hint = "Say public.scheme: https and tls: off."
         raise OperatorError("the Ingress ends TLS", where="kubernetes.ingress.tls_secret", hint=hint)
+    if plan.spec.kubernetes.gateway is not None and plan.tls is not None:
+        hint = "Say public.scheme: https and tls: off."
+        what = "the Gateway ends TLS, and would speak plain HTTP to a port with TLS"
+        raise OperatorError(what, where="kubernetes.gateway", hint=hint)
     if plan.tls is not None and plan.tls.mode != "files":
         hint = "Say tls: off and let an Ingress do it, or tls.mode: files."
         raise OperatorError(f"pods get no certificates by {plan.tls.mode}", where="tls.mode", hint=hint)

@@ -258,6 +258,11 @@ def test_cluster_gets_what_it_has_of_its_own(tmp_path: Path) -> None:
             "apps: {a: a.py}\nkubernetes: {ingress: {tls_secret: web}}\n",
             "kubernetes.ingress.tls_secret: the Ingress ends TLS. Say public.scheme: https and tls: off.",
         ),
+        (
+            "apps: {a: a.py}\ntls: {certificate: /c.pem, key: /k.pem}\nkubernetes: {gateway: edge}\n",
+            "kubernetes.gateway: the Gateway ends TLS, and would speak plain HTTP to a port with TLS. "
+            "Say public.scheme: https and tls: off.",
+        ),
     ],
 )
 def test_what_a_cluster_cannot_have_is_refused(tmp_path: Path, text: str, message: str) -> None:
@@ -278,3 +283,9 @@ def test_map_that_may_be_missing_closes_the_site_for_maintenance(tmp_path: Path,
     maps = "".join(text for each in of_kind("ConfigMap", objects) for text in each["data"].values())
     # A key of the map is a file in its folder.
     assert f"{mount['mountPath']}/maintenance" in maps and "site-maintenance" not in str(of_kind("ConfigMap", objects))
+
+
+def test_example_of_all_keys_is_a_cluster(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[5] / "deploy" / "deploy.example.yaml").read_text(encoding="utf-8")
+    objects = manifests(tmp_path, text)
+    assert of_kind("StatefulSet", objects) and of_kind("Ingress", objects)
