@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import math
 import os
+import re
 import selectors
 import socket
 from collections.abc import Callable
@@ -27,6 +28,14 @@ def test_linux_has_everything() -> None:
     assert system.user_id() == os.geteuid() and system.is_root() is (os.geteuid() == 0)
 
 
+def test_no_other_module_asks_for_the_name_of_the_system() -> None:
+    asks = re.compile(r"\bsys\.platform\b|\bos\.name\b|\bplatform\.system\b")
+    root = Path(system.__file__).parent
+    files = [file for file in root.rglob("*.py") if file != Path(system.__file__)]
+    assert len(files) > 500
+    assert not [str(file) for file in files if asks.search(file.read_text(encoding="utf-8"))]
+
+
 def test_windows_lacks_what_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     for module, name in ((os, "fork"), (os, "geteuid"), (os, "fchown"), (os, "setpriority"), (os, "O_DIRECTORY")):
         monkeypatch.delattr(module, name)
@@ -45,6 +54,23 @@ def test_error_names_the_flag_the_system_and_what_to_do(monkeypatch: pytest.Monk
         system.require_processes("--num-procs", "Leave it out.")
     said = "--num-procs: needs several processes (fork), which Windows does not have. Leave it out."
     assert str(caught.value) == said
+
+
+@pytest.mark.parametrize(
+    ("name", "environ", "shows"),
+    [
+        ("Linux", {}, True),
+        ("Linux", {"TERM": "dumb"}, False),
+        ("Windows", {}, False),
+        ("Windows", {"WT_SESSION": "0"}, True),
+        ("Windows", {"TERM_PROGRAM": "vscode"}, True),
+    ],
+)
+def test_terminal_that_is_known_for_it_gets_colours(
+    name: str, environ: dict[str, str], shows: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(system, "NAME", name)
+    assert system.shows_colours(environ) is shows
 
 
 def test_without_resource_nothing_is_limited_or_known(monkeypatch: pytest.MonkeyPatch) -> None:

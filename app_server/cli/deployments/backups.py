@@ -65,6 +65,9 @@ class Subject:
 
 def subject_of(namespace: argparse.Namespace, environ: Mapping[str, str], verb: str, flags: Sequence[str]) -> Subject:
     """What the command line names; `verb` and `flags` are those of the command that a carrier runs. OperatorError."""
+    hint = "Run it on Linux or macOS, or in Windows' Subsystem for Linux."
+    present = system.has_private_folders() and system.has_file_modes()
+    system.require(present, "owners and modes of files", where=f"app-server {verb}", hint=hint)
     files = dict(map(_named, getattr(namespace, "also", [])))
     if "file" not in namespace and ("store" in namespace or not os.path.exists(DEFAULT_FILE)):
         for name in _OF_A_DEPLOYMENT:

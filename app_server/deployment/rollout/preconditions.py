@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import shlex
 import socket
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from app_server import system
 from app_server.deployment.contained import BASE, LABEL
 from app_server.deployment.plan.site import certificate_stem, published_port
 from app_server.deployment.plan.values import Plan
@@ -70,7 +70,7 @@ def refuse_unreadable(file: Path, where: str) -> None:
     about = file.stat()
     bits = [(0o004, True), (0o040, about.st_gid == GROUP_ID), (0o400, about.st_uid == APP_UID)]
     # Engines of other systems show files to every user of a container.
-    if sys.platform == "linux" and not any(applies and about.st_mode & bit for bit, applies in bits):
+    if system.NAME == "Linux" and not any(applies and about.st_mode & bit for bit, applies in bits):
         name = shlex.quote(str(file))
         hint = f"For example: chgrp {GROUP_ID} {name} && chmod 0640 {name}"
         raise OperatorError(f"user {APP_UID} of the containers cannot read {file}", where=where, hint=hint)

@@ -5,9 +5,7 @@ A file is called by its role, such as `secrets.secret_key`; where it belongs is 
 
 from __future__ import annotations
 
-import grp
 import os
-import pwd
 import stat
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -42,6 +40,8 @@ def read_file(role: str, path: Path) -> Member:
 
 
 def _user(number: int) -> str:
+    import pwd  # Windows has neither this nor grp, and no backups
+
     try:
         return pwd.getpwuid(number).pw_name
     except KeyError:
@@ -49,6 +49,8 @@ def _user(number: int) -> str:
 
 
 def _group(number: int) -> str:
+    import grp
+
     try:
         return grp.getgrgid(number).gr_name
     except KeyError:
@@ -114,6 +116,9 @@ def owner_of(member: Member) -> tuple[int, int]:
 
     Those without a name, such as users of containers, keep their numbers.
     """
+    import grp
+    import pwd
+
     user, group = member.ids
     if member.owner:
         try:

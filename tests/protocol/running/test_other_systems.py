@@ -140,6 +140,11 @@ REFUSED: Mapping[str, tuple[Sequence[str], str]] = {
         "status: needs Unix sockets, which Windows does not have. Stop a server with Ctrl-C;"
         " `app-server status http://HOST:PORT` reads the figures of one with --metrics.",
     ),
+    "backup": (
+        ["backup", "app.backup"],
+        "app-server backup: needs owners and modes of files, which Windows does not have."
+        " Run it on Linux or macOS, or in Windows' Subsystem for Linux.",
+    ),
     "deploy": (
         ["deploy", "compose"],
         "app-server deploy: needs file locks and links to folders, which Windows does not have. Run it on Linux or"
