@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from app_server.engine.loop import EngineLoop
+from app_server.engine.loop import EngineLoop, loop_factory
 from app_server.observe.logs import JsonFormatter
 from app_server.session.naming import LogName
 from tests.support.clock import SkippingLoop
@@ -72,3 +72,9 @@ async def test_loop_that_was_not_given_is_the_one_in_which_it_is_first_needed() 
     engine_loop = await asyncio.to_thread(EngineLoop)  # where there is none
     assert engine_loop.is_here()
     assert engine_loop.asyncio is asyncio.get_running_loop()
+
+
+def test_loop_of_a_server_watches_sockets_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert loop_factory() is None
+    monkeypatch.setattr(asyncio, "ProactorEventLoop", object, raising=False)
+    assert loop_factory() is asyncio.SelectorEventLoop
