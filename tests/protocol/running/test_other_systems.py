@@ -236,12 +236,19 @@ def test_application_is_tested_on_windows(windows: Driven) -> None:
     assert windows.result("library")["test_application"] == "3 by a job"
 
 
-def test_windows_serves_sessions_and_ends_at_ctrl_c(windows: Driven) -> None:
+def title_at(driven: Driven) -> Any:
+    """What a new session shows."""
+    with pull_session(url=f"http://127.0.0.1:{driven.port}/app") as session:
+        return session.document.get_model_by_name("slider").title
+
+
+def test_windows_serves_sessions_reloads_them_and_ends_at_ctrl_c(windows: Driven) -> None:
     windows.result("library")
-    with pull_session(url=f"http://127.0.0.1:{windows.port}/app") as session:
-        assert session.document.get_model_by_name("slider").title == "ä → ü"
+    assert title_at(windows) == "ä → ü"
     assert fetched(f"http://127.0.0.1:{windows.port}/static/js/bokeh.min.js") == 200
     assert fetched(f"http://127.0.0.1:{windows.port}/static/js/..%5C..%5Cpackage.json") == 0
+    (windows.folder / "app.py").write_text(APP.replace("ä → ü", "ö"), encoding="utf-8")
+    until(lambda: title_at(windows) == "ö", windows.log)  # by --dev
     assert windows.interrupt() == 0
     assert "Traceback" not in windows.log and "EncodingWarning: 'encoding' argument not specified\n  File \"" not in (
         windows.log
