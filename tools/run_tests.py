@@ -150,7 +150,7 @@ NEEDS = (
         "kubectl",
         find_kubectl,
         "kubernetes-client",
-        "tests/unit/deployment/render/containers/test_kubectl.py",
+        "tests/unit/deployment/render/kubernetes/test_kubectl.py",
         "APP_SERVER_TEST_KUBECTL",
     ),
     Need("bash", find_in_system("bash"), "bash", "tests/shells", "APP_SERVER_TEST_BASH"),

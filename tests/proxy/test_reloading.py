@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from app_server.deployment.render.containers.kubernetes_front import RELOADING
+from app_server.deployment.render.kubernetes.front import RELOADING
 from tests.support.deployments.proxies import proxy_folder
 from tests.support.ports import free_port
 from tests.support.waiting import until

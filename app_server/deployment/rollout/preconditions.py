@@ -13,7 +13,7 @@ from app_server.deployment.contained import BASE, LABEL
 from app_server.deployment.plan.site import certificate_stem, published_port
 from app_server.deployment.plan.values import Plan
 from app_server.deployment.render.containers.compose import published_address
-from app_server.deployment.render.containers.kubernetes_objects import APP_UID, GROUP_ID
+from app_server.deployment.render.kubernetes.objects import APP_UID, GROUP_ID
 from app_server.deployment.rollout import docker
 from app_server.deployment.rollout.docker import Project
 from app_server.deployment.rollout.steps import PROXY

@@ -1,1 +1,1 @@
-"""Files of container engines and clusters."""
+"""Files of container engines."""

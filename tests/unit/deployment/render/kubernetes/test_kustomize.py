@@ -10,9 +10,9 @@ import yaml
 
 from app_server.deployment.plan.resolver import resolve_plan
 from app_server.deployment.render import Files, render
-from app_server.deployment.render.containers.kubernetes import parts
+from app_server.deployment.render.kubernetes.manifests import parts
 from tests.unit.deployment.making import loaded
-from tests.unit.deployment.render.containers.test_kubernetes import DEPLOYMENTS
+from tests.unit.deployment.render.kubernetes.test_manifests import DEPLOYMENTS
 
 ALL = "two pools, secrets, TLS"
 CLUSTER = DEPLOYMENTS["all of a cluster"].replace("assigned_users", "autoscale: {max: 4, sessions: 30}, assigned_users")

@@ -14,9 +14,9 @@ import yaml
 
 from app_server.deployment.plan.values import Plan
 from app_server.deployment.render import File, Files
-from app_server.deployment.render.containers.kubernetes import dumped, head, made_before, parts
-from app_server.deployment.render.containers.kubernetes_objects import Object, proxy_name
-from app_server.deployment.render.containers.kubernetes_scaling import ADAPTER_RULE
+from app_server.deployment.render.kubernetes.manifests import dumped, head, made_before, parts
+from app_server.deployment.render.kubernetes.objects import Object, proxy_name
+from app_server.deployment.render.kubernetes.scaling import ADAPTER_RULE
 
 TARGET: Final = "kustomize"
 COMPONENTS: Final = ("monitoring", "autoscaling", "ingress", "gateway")

@@ -8,8 +8,8 @@ from typing import Final
 from app_server.deployment.plan.defaults import VALKEY_PORT
 from app_server.deployment.plan.store import valkey_name
 from app_server.deployment.plan.values import Plan
-from app_server.deployment.render.containers.kubernetes_objects import CONTAINER_SECURITY, Object, labels, make, pod
 from app_server.deployment.render.containers.valkey import valkey_words
+from app_server.deployment.render.kubernetes.objects import CONTAINER_SECURITY, Object, labels, make, pod
 
 VALKEY_UID: Final = 999
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from app_server.deployment.plan.resolver import resolve_plan
 from app_server.deployment.render import render
-from app_server.deployment.render.containers.kubernetes_objects import literal
+from app_server.deployment.render.kubernetes.objects import literal
 from app_server.errors import OperatorError
 from tests.unit.deployment.making import loaded
 

@@ -14,8 +14,8 @@ from typing import Final
 from app_server.deployment.plan.defaults import CONTAINER_PORT
 from app_server.deployment.plan.values import Instance, Plan, Pool
 from app_server.deployment.render.containers.compose import manager_words
-from app_server.deployment.render.containers.kubernetes_direct import pages
-from app_server.deployment.render.containers.kubernetes_objects import (
+from app_server.deployment.render.kubernetes.direct import pages
+from app_server.deployment.render.kubernetes.objects import (
     APP_UID,
     CONTAINER_SECURITY,
     POOL_LABEL,
@@ -27,7 +27,7 @@ from app_server.deployment.render.containers.kubernetes_objects import (
     pod,
     proxy_name,
 )
-from app_server.deployment.render.containers.kubernetes_scaling import scaled, with_spares
+from app_server.deployment.render.kubernetes.scaling import scaled, with_spares
 
 SECRETS: Final = "/run/secrets/app"
 

@@ -9,7 +9,7 @@ import pytest
 
 from app_server.deployment.plan.resolver import resolve_plan
 from app_server.deployment.plan.values import Plan
-from app_server.deployment.render.containers.kubernetes_objects import (
+from app_server.deployment.render.kubernetes.objects import (
     PRE_STOP_S,
     labels,
     literal,

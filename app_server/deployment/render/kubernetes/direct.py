@@ -12,7 +12,7 @@ from typing import Final
 
 from app_server.deployment.plan.defaults import CONTAINER_PORT
 from app_server.deployment.plan.values import Plan
-from app_server.deployment.render.containers.kubernetes_objects import Object, labels, make
+from app_server.deployment.render.kubernetes.objects import Object, labels, make
 from app_server.errors import OperatorError
 
 # What the Gateway API allows in one HTTPRoute. Several of the same hosts are taken together.

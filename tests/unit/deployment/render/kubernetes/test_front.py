@@ -10,7 +10,7 @@ import pytest
 
 from app_server.deployment.plan.resolver import resolve_plan
 from app_server.deployment.plan.values import Plan
-from app_server.deployment.render.containers.kubernetes_front import CERTIFICATES, front
+from app_server.deployment.render.kubernetes.front import CERTIFICATES, gateway, ingress, proxy
 from tests.unit.deployment.making import MINIMAL, loaded
 
 TLS = "tls: {certificate: /c.pem, key: /k.pem}\n"
@@ -23,7 +23,8 @@ def planned(folder: Path, more: str = "", public: str = "tools.example.org") -> 
 
 def objects(folder: Path, more: str = "", public: str = "tools.example.org") -> dict[str, Any]:
     """The objects by their kinds."""
-    found = list(front(planned(folder, more, public)))
+    plan = planned(folder, more, public)
+    found = [*proxy(plan), *ingress(plan), *gateway(plan)]
     assert len({each["kind"] for each in found}) == len(found)
     return {each["kind"]: each for each in found}
 

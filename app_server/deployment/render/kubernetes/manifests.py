@@ -12,13 +12,13 @@ import yaml
 
 from app_server.deployment.plan.values import Plan
 from app_server.deployment.render import File, Files
-from app_server.deployment.render.containers.kubernetes_direct import refuse_direct
-from app_server.deployment.render.containers.kubernetes_front import gateway, ingress, proxy
-from app_server.deployment.render.containers.kubernetes_monitoring import monitor
-from app_server.deployment.render.containers.kubernetes_objects import Object, namespace
-from app_server.deployment.render.containers.kubernetes_pods import of_pool, set_name, with_pods_names
-from app_server.deployment.render.containers.kubernetes_scaling import autoscaler, refuse_scaling
-from app_server.deployment.render.containers.kubernetes_valkey import valkey
+from app_server.deployment.render.kubernetes.direct import refuse_direct
+from app_server.deployment.render.kubernetes.front import gateway, ingress, proxy
+from app_server.deployment.render.kubernetes.monitoring import monitor
+from app_server.deployment.render.kubernetes.objects import Object, namespace
+from app_server.deployment.render.kubernetes.pods import of_pool, set_name, with_pods_names
+from app_server.deployment.render.kubernetes.scaling import autoscaler, refuse_scaling
+from app_server.deployment.render.kubernetes.valkey import valkey
 from app_server.deployment.render.templates import header
 from app_server.errors import OperatorError
 

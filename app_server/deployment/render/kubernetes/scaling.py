@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Final
 
 from app_server.deployment.plan.values import Instance, Plan, Pool
-from app_server.deployment.render.containers.kubernetes_objects import Object, make
+from app_server.deployment.render.kubernetes.objects import Object, make
 from app_server.errors import OperatorError
 
 METRIC: Final = "app_server_sessions"

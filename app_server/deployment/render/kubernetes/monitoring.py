@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from app_server.deployment.plan.values import Plan, Pool
-from app_server.deployment.render.containers.kubernetes_objects import POOL_LABEL, Object, labels, make
+from app_server.deployment.render.kubernetes.objects import POOL_LABEL, Object, labels, make
 
 
 def monitor(plan: Plan, name: str, pool: Pool) -> Iterator[Object]:

@@ -12,8 +12,8 @@ from app_server.deployment.plan.values import Plan
 from app_server.deployment.render import File
 from app_server.deployment.render import render as render_target
 from app_server.deployment.render.containers.compose import place_of
-from app_server.deployment.render.containers.kubernetes_direct import Rule, in_routes, rules
-from app_server.deployment.render.containers.kubernetes_objects import (
+from app_server.deployment.render.kubernetes.direct import Rule, in_routes, rules
+from app_server.deployment.render.kubernetes.objects import (
     CONTAINER_SECURITY,
     PRE_STOP_S,
     PROXY_UID,
@@ -24,7 +24,7 @@ from app_server.deployment.render.containers.kubernetes_objects import (
     pod,
     proxy_name,
 )
-from app_server.deployment.render.containers.kubernetes_pods import set_name
+from app_server.deployment.render.kubernetes.pods import set_name
 
 PROXY_REPLICAS: Final = 2
 CERTIFICATES: Final = "/run/secrets"
@@ -55,13 +55,6 @@ _STARTS: Final[Mapping[str, tuple[str, ...]]] = {
     "apache": ("WINCH", "USR1", "apache2", "-f", "/etc/apache2/apache2.conf", "-DFOREGROUND"),
 }
 """How each proxy stops gracefully and reloads, and the command of its image."""
-
-
-def front(plan: Plan) -> Iterator[Object]:
-    """The proxy and what is in front of it."""
-    yield from proxy(plan)
-    yield from ingress(plan)
-    yield from gateway(plan)
 
 
 def proxy(plan: Plan) -> Iterator[Object]:
