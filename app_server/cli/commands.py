@@ -55,7 +55,7 @@ GROUPS = (
         "bundle": "pack a deployment for a machine without a network",
         "release": "pack a deployment for hosts, or try it on one",
         "wheelhouse": "collect what hosts install",
-        "export": "write the playbooks or Dockerfiles into a folder",
+        "export": "write playbooks, Dockerfiles or examples into a folder",
         "backup": "write sessions, secrets and certificates into one file",
         "restore": "bring back what a backup has",
         "certificate": "make a certificate for development, or check one",

@@ -26,7 +26,7 @@ PROJECTS = (*DEPLOYMENTS, *map(preflight_project, DEPLOYMENTS))
 # What only a swarm or a cluster can do: tests/container/test_swarm.py has one.
 OF_A_SWARM = "docker (secret|stack|swarm) "
 # What needs a registry, and machines of several kinds.
-OF_A_REGISTRY = "docker (push|buildx) "
+OF_A_REGISTRY = r"docker (push|buildx|login) |app-server image .*--push"
 
 
 @pytest.fixture

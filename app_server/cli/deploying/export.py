@@ -14,12 +14,14 @@ from app_server.errors import OperatorError
 PARTS = {
     "ansible": "the playbooks and roles, for ansible-playbook",
     "images": "the Dockerfiles with all that images are built of, for docker build",
+    "scenes": "a deploy.yaml for each kind of deployment, and one with every key",
+    "examples": "the applications that the manual serves",
 }
 
 COMMAND = Command(
-    forms=("ansible|images DIR",),
-    text="Write the playbooks, or what images are built of, into a new folder. `app-server deploy` and `app-server "
-    "image` do not need it: they use what they were installed with.",
+    forms=("ansible|images|scenes|examples DIR",),
+    text="Write what this program brings along into a new folder. `app-server deploy` and `app-server image` do not "
+    "need it: they use what they were installed with.",
     examples=("app-server export ansible ansible", "app-server export images build"),
     words=(
         Word(name="part", metavar="WHAT", help="what to write", required=True, choices=PARTS),

@@ -15,11 +15,29 @@ DOCKERFILE = "docker/app-server/Dockerfile"
 _PACKAGE = Path(__file__).resolve().parents[2]
 # In a wheel: what is beside the package in a clone, and where that is in the package.
 _BROUGHT = {"deploy": "deployment/templates", "ansible": "deployment/playbooks", "": "deployment/sources"}
-# What the Dockerfiles copy from a clone; the examples are in none of the images that a deployment uses.
+# What the Dockerfiles copy from a clone.
 _OF_IMAGES = (
     ".dockerignore", "LICENSE", "README.md", "hatch_build.py", "pyproject.toml",
-    "ansible", "app_server", "deploy", "docker", "requirements/build.txt", "requirements/image.txt",
+    "ansible", "app_server", "deploy", "docker", "examples", "requirements/build.txt", "requirements/image.txt",
 )  # fmt: skip
+
+_PARTS = {
+    "ansible": [("ansible", "")],
+    "examples": [("examples", "")],
+    "scenes": [("deploy/scenes", ""), ("deploy/deploy.example.yaml", "deploy.example.yaml")],
+}
+"""What a part consists of: a path in a clone, and its name in the new folder."""
+
+
+def _place(path: str) -> Path:
+    """Where a path of a clone is here."""
+    clone = own_clone()
+    if clone is not None:
+        return clone / path
+    first, _, rest = path.partition("/")
+    if first in _BROUGHT:
+        return _PACKAGE / _BROUGHT[first] / rest
+    return _PACKAGE / _BROUGHT[""] / path
 
 
 def own_clone() -> Path | None:
@@ -30,8 +48,7 @@ def own_clone() -> Path | None:
 
 def brought(path: str) -> Path:
     """A file of a clone, such as requirements/image.txt, where it is here. OperatorError if it is missing."""
-    clone = own_clone()
-    found = (_PACKAGE / _BROUGHT[""] if clone is None else clone) / path
+    found = _place(path)
     if not found.is_file():
         hint = "Run this where app-server is installed from its wheel: its image has no such files."
         raise OperatorError("is missing", where=str(found), hint=hint)
@@ -39,18 +56,17 @@ def brought(path: str) -> Path:
 
 
 def export(part: str, folder: Path) -> None:
-    """Copy what this program brings along into a new folder: `ansible`, or `images`, what all images are built of.
+    """Copy what this program brings along into a new folder: a part of a clone, or `images`, what images are built of.
 
     OperatorError for a folder that contains something, and where there is nothing to copy.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise OperatorError("exists already", where=str(folder), hint="Name a new folder.")
-    clone = own_clone()
-    if part == "ansible":
-        found = [(_PACKAGE / _BROUGHT[part] if clone is None else clone / part, folder)]
-    else:
+    if part == "images":
         origin = sources()
         found = [] if origin is None else [(origin / name, folder / name) for name in _OF_IMAGES]
+    else:
+        found = [(_place(path), folder / name) for path, name in _PARTS[part]]
     if not found or not all(origin.exists() for origin, _ in found):
         hint = "Run this where app-server is installed from its wheel: its image has no such files."
         raise OperatorError("is missing", where=str(_PACKAGE / _BROUGHT[""]), hint=hint)

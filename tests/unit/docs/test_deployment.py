@@ -20,7 +20,7 @@ PAGE = ROOT / "docs" / "deployment.md"
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where a reader is: an application, and our repository's deployments."""
     shutil.copy(ROOT / "examples" / "seed" / "myapp.py", tmp_path)
-    (tmp_path / "deploy").symlink_to(ROOT / "deploy")
+    (tmp_path / "scenes").symlink_to(ROOT / "deploy/scenes")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

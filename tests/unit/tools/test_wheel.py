@@ -79,5 +79,11 @@ def test_installed_wheel_is_packed_again_as_it_was(wheel: Path, prefix: Path) ->
 
 def test_installed_wheel_writes_what_images_are_built_of(prefix: Path) -> None:
     app_server(prefix, "export", "images", "build")
-    for path in ("docker/app-server/Dockerfile", "hatch_build.py", "ansible/site.yml", "app_server/__init__.py"):
+    app_server(prefix, "export", "scenes", "scenes")
+    scene = "nginx-tls/deploy.yaml"
+    assert (prefix / "scenes" / scene).read_bytes() == (ROOT / "deploy/scenes" / scene).read_bytes()
+    for path in (
+        "docker/app-server/Dockerfile", "examples/explorer.py", "hatch_build.py", "ansible/site.yml",
+        "app_server/__init__.py",
+    ):  # fmt: skip
         assert (prefix / "build" / path).read_bytes() == (ROOT / path).read_bytes()

@@ -21,9 +21,9 @@ def test_playbooks_are_written_once(tmp_path: Path, capsys: pytest.CaptureFixtur
 @pytest.mark.parametrize(
     ("words", "error"),
     [
-        ([], "WHAT: expected one of ansible, images. For example: app-server export ansible ansible"),
+        ([], "WHAT: expected one of ansible, images, scenes, examples. For example: app-server export ansible ansible"),
         (["ansible"], "DIR: is required. For example: app-server export ansible ansible"),
-        (["imges", "x"], "WHAT: expected one of ansible, images, not 'imges'. Did you mean images?"),
+        (["imges", "x"], "WHAT: expected one of ansible, images, scenes, examples, not 'imges'. Did you mean images?"),
     ],
 )
 def test_missing_or_misspelt_words_are_one_line(

@@ -86,7 +86,7 @@ def test_wheel_brings_all_that_the_dockerfiles_copy() -> None:
         for line in file.read_text(encoding="utf-8").splitlines():
             if line.startswith("COPY ") and "--from=" not in line:
                 copied.update(word for word in line.split()[1:-1] if not word.startswith("--"))
-    there = {"app_server", "wheel[s]/", "examples", *brought}
+    there = {"app_server", "wheel[s]/", *brought}
     # And of all that, nothing is missing where the image builds the wheel again.
     assert [path for path in brought if not is_below(path, copied)] == []
     assert [path for path in copied if not is_below(path, there)] == []
@@ -98,14 +98,19 @@ def is_below(path: str, folders: set[str]) -> bool:
 
 
 def test_playbooks_and_dockerfiles_are_written_into_a_new_folder(package: Path, tmp_path: Path) -> None:
-    for name in (".dockerignore", "LICENSE", "README.md", "hatch_build.py", "requirements/build.txt"):
+    for name in (
+        ".dockerignore", "LICENSE", "README.md", "hatch_build.py", "requirements/build.txt", "examples/one.py",
+    ):  # fmt: skip
         place = package / "deployment/sources" / name
+        place.parent.mkdir(exist_ok=True)
         place.write_text(name, encoding="utf-8")
     export("ansible", tmp_path / "plays")
     assert [path.name for path in (tmp_path / "plays").iterdir()] == ["site.yml"]
     export("images", tmp_path / "build")
     assert (tmp_path / "build/docker/app-server/Dockerfile").is_file()
     assert (tmp_path / "build/app_server/cli/main.py").is_file()
+    export("examples", tmp_path / "examples")
+    assert [path.name for path in (tmp_path / "examples").iterdir()] == ["one.py"]
     with pytest.raises(OperatorError) as refused:
         export("images", tmp_path / "build")
     assert str(refused.value) == f"{tmp_path}/build: exists already. Name a new folder."
@@ -114,9 +119,16 @@ def test_playbooks_and_dockerfiles_are_written_into_a_new_folder(package: Path, 
 def test_clone_writes_only_what_images_are_made_of(tmp_path: Path) -> None:
     export("images", tmp_path / "build")
     assert sorted(path.name for path in (tmp_path / "build").iterdir()) == [
-        ".dockerignore", "LICENSE", "README.md", "ansible", "app_server", "deploy", "docker", "hatch_build.py",
-        "pyproject.toml", "requirements",
+        ".dockerignore", "LICENSE", "README.md", "ansible", "app_server", "deploy", "docker", "examples",
+        "hatch_build.py", "pyproject.toml", "requirements",
     ]  # fmt: skip
+
+
+def test_scenes_come_with_the_file_that_has_every_key(tmp_path: Path) -> None:
+    export("scenes", tmp_path / "scenes")
+    names = {path.name for path in (tmp_path / "scenes").iterdir()}
+    assert {"nginx", "ssh-gateway", "deploy.example.yaml"} < names
+    assert (tmp_path / "scenes/nginx/deploy.yaml").is_file()
 
 
 def test_image_has_nothing_to_write(package: Path, tmp_path: Path) -> None:
