@@ -19,6 +19,13 @@ from app_server.settings.setting import Arity
 from app_server.settings.table import Settings, all_settings
 from app_server.settings.values import SIGNED_IDS
 
+_ALTERNATIVES = (
+    ({"unix_socket"}, {"port", "address", "ssl_certfile", "ssl_keyfile"}),
+    ({"log_json"}, {"log_format"}),
+    ({"include_headers"}, {"exclude_headers"}),
+    ({"include_cookies"}, {"exclude_cookies"}),
+)
+"""Settings that exclude each other. A flag or variable of one side overrides what a file says of the other."""
 _NAMING_FILES = ("APP_SERVER_USE_CONFIG", "APP_SERVER_ENV_FILE")
 """The variables that name files with further settings and variables."""
 
@@ -83,8 +90,17 @@ def choose(
     """The settings that are given, and where, as for `resolve_settings`; they are not compared with each other."""
     stated = {**from_environment(environ), **from_flags(flags)}
     file = stated["use_config"].value if "use_config" in stated else None
-    config = from_config(file) if file is not None else {}
+    config = _without_overridden(from_config(file), stated) if file is not None else {}
     return {**config, **(from_platform(environ, stated) if on_platform else {}), **stated}
+
+
+def _without_overridden(config: Mapping[str, Given], stated: Mapping[str, Given]) -> dict[str, Given]:
+    """The settings of a file without those that exclude what flags or variables say."""
+    left_out: set[str] = set()
+    for one, other in _ALTERNATIVES:
+        left_out |= other if one & stated.keys() else set()
+        left_out |= one if other & stated.keys() else set()
+    return {name: given for name, given in config.items() if name not in left_out}
 
 
 def variables_of(flags: Mapping[str, Sequence[str]], environ: Mapping[str, str]) -> dict[str, str]:

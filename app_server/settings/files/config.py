@@ -62,7 +62,7 @@ def _known(*, toml: bool) -> dict[str, Setting]:
 
 def _refuse_secret(setting: Setting, words: Iterable[str], where: str) -> None:
     """A pyproject.toml is for everyone who has the code."""
-    if setting.secret and (setting.name != "store" or any("@" in word for word in words)):
+    if setting.secret and (setting.name != "store" or any("@" in word or "password=" in word for word in words)):
         hint = f"Set {setting.environment[0]}, in the environment or in the file of --env-file."
         raise OperatorError("is a secret, which does not belong into this file", where=where, hint=hint)
 

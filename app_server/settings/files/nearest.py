@@ -26,9 +26,10 @@ def search_path(folder: Path, home: Path | None) -> list[Path]:
 def nearest(name: str, environ: Mapping[str, str], wanted: Callable[[Path], bool] = Path.is_file) -> Path | None:
     """The path of the nearest file of this name, as seen from the current folder; None if there is none.
 
-    `wanted` says whether it can be this file. OperatorError for one in a folder above that belongs to another user.
+    `wanted` says whether it can be this file. OperatorError for one in a folder above that belongs to another user,
+    and if the current folder was deleted.
     """
-    here = Path(os.path.abspath(os.curdir))
+    here = _current_folder()
     home = environ.get("HOME") or environ.get("USERPROFILE")
     for folder in search_path(here, Path(os.path.abspath(home)) if home else None):
         path = folder / name
@@ -37,6 +38,14 @@ def nearest(name: str, environ: Mapping[str, str], wanted: Callable[[Path], bool
                 _refuse_foreign(path)
             return Path(os.path.relpath(path))
     return None
+
+
+def _current_folder() -> Path:
+    try:
+        return Path.cwd()
+    except OSError as error:
+        what = f"the current folder cannot be read: {error.strerror}"
+        raise OperatorError(what, hint="Change to a folder that exists.") from None
 
 
 def is_foreign(owner: int, user: int | None) -> bool:

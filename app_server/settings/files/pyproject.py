@@ -17,7 +17,7 @@ APPS = "apps"
 """The key with the applications, which is not a setting."""
 
 _TABLE = "app-server"
-_HEADER = re.compile(r"""\s*\[\s*tool\s*\.\s*["']?app-server["']?\s*\]""")
+_HEADER = re.compile(r"""^[ \t]*\[\s*["']?tool["']?\s*\.\s*["']?app-server["']?\s*\]""", re.MULTILINE)
 # tomllib says where only in its message.
 _PLACE = re.compile(r"^(.*) \(at (?:line (\d+), column (\d+)|end of document)\)$", re.DOTALL)
 
@@ -34,10 +34,25 @@ def nearest_project(environ: Mapping[str, str]) -> str | None:
 
 
 def _mentions_us(path: Path) -> bool:
+    """Whether the file has our table; tables below that are of other programs.
+
+    If it is not TOML, a line that looks like the table is enough, for an error that says so.
+    """
+    import tomllib
+
     try:
-        return _HEADER.search(path.read_text(encoding="utf-8")) is not None
+        text = path.read_text(encoding="utf-8-sig") if path.is_file() else ""
+        tool = tomllib.loads(text).get("tool") if _TABLE in text else None
     except (OSError, UnicodeDecodeError):
         return False
+    except tomllib.TOMLDecodeError:
+        return _HEADER.search(text) is not None
+    table = tool.get(_TABLE) if isinstance(tool, dict) else None
+    return table is not None and not _has_only_tables(table)
+
+
+def _has_only_tables(table: Any) -> bool:
+    return isinstance(table, dict) and bool(table) and all(isinstance(value, dict) for value in table.values())
 
 
 def entries(path: str) -> Iterator[Entry]:
@@ -55,7 +70,7 @@ def apps_of(path: str) -> list[str]:
     text, table = _table(path)
     apps = table.get(APPS, [])
     apps = [apps] if isinstance(apps, str) else apps
-    if not isinstance(apps, list) or not all(isinstance(app, str) for app in apps):
+    if not isinstance(apps, list) or not all(isinstance(app, str) and app and "\0" not in app for app in apps):
         where = f"{path}:{_line_of(text, APPS)}: {APPS}"
         raise OperatorError('expected a list of files, such as ["myapp.py"]', where=where)
     return [_seen_from_here(path, app) for app in apps]
@@ -63,7 +78,7 @@ def apps_of(path: str) -> list[str]:
 
 def beside(path: str, file: str) -> str:
     """A path in the table, which begins in the folder of its file."""
-    return os.path.join(os.path.dirname(path), file)
+    return os.path.join(os.path.dirname(path), os.path.expanduser(file))
 
 
 def _seen_from_here(path: str, app: str) -> str:
@@ -76,7 +91,7 @@ def _table(path: str) -> tuple[str, Mapping[str, Any]]:
     import tomllib
 
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = Path(path).read_text(encoding="utf-8-sig")
         tool = tomllib.loads(text).get("tool", {})
     except OSError as error:
         raise OperatorError(f"{path} cannot be read: {error.strerror}", where="--use-config") from error

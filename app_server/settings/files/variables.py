@@ -10,18 +10,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 from app_server.errors import OperatorError
 from app_server.settings.readable import unreadable
 
 LONGEST_VALUE_BYTES = 100_000
 """Linux passes no longer variable than 128 KiB to a program."""
+LONGEST_FILE_BYTES = 1_000_000
+"""Linux passes at most some 2 MB of variables to a program, by default."""
 
 _NAME = re.compile(r"(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_]*)[ \t]*=[ \t]*")
 _BARE_NAME = re.compile(r"(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_]*)[ \t]*(#.*)?$", re.MULTILINE)
 _REST_OF_LINE = re.compile(r"[^\n]*")
 _NOTHING = re.compile(r"[ \t]*(?:[ \t]#[^\n]*)?(?=\n|$)")
+_COMMENT = re.compile(r"[ \t]#")
 _REPLACED = re.compile(r"\$[A-Za-z0-9_({]")
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "\\": "\\", '"': '"'}
 _SINGLE = "Put the value into single quotes, which change nothing."
@@ -32,7 +34,11 @@ def read_variables(path: str, where: str) -> dict[str, str]:
     for fault in unreadable(path, where):
         raise fault
     try:
-        text = Path(path).read_bytes().decode("utf-8-sig")
+        with open(path, "rb") as file:
+            content = file.read(LONGEST_FILE_BYTES + 1)
+        if len(content) > LONGEST_FILE_BYTES:
+            raise OperatorError(f"{path} is longer than {LONGEST_FILE_BYTES:,} bytes", where=where)
+        text = content.decode("utf-8-sig")
     except OSError as error:
         raise OperatorError(f"{path} cannot be read: {error.strerror}", where=where) from None
     except UnicodeDecodeError:
@@ -64,6 +70,7 @@ class _Scanner:
         self._file = file
         self._place = 0
         self._name = ""
+        self._seen = (0, 1)  # a place, and its line
 
     def assignments(self) -> Iterator[tuple[str, str, int]]:
         """Each name with its value, and the line on which it begins."""
@@ -103,11 +110,14 @@ class _Scanner:
         """A value without quotes: the rest of the line, without a comment and the spaces before it."""
         rest = _REST_OF_LINE.match(self._text, self._place)
         assert rest is not None
-        value = re.sub(r"[ \t]+#.*", "", rest[0]).rstrip(" \t")
+        value = _COMMENT.split(rest[0], maxsplit=1)[0].rstrip(" \t")
         if value.startswith("#"):
             raise self._fault("begins with #: it could be a value or a comment", "Use quotes: '#...', or '' for none.")
         if set(value) & set("'\"`"):
             raise self._fault("contains a quote, but does not begin with one", _quotes_for(value))
+        if value != value.strip() or "\r" in value:
+            # Line ends of old Macs, and spaces such as those of web pages: some programs cut them off.
+            raise self._fault("has an unusual space or line end, which programs read differently", "Use quotes.")
         self._refuse_replaced(value)
         self._place = rest.end()
         return value
@@ -175,7 +185,9 @@ class _Scanner:
         return OperatorError(what, where=f"{self._file}:{self._line()}: {self._name}", hint=hint)
 
     def _line(self) -> int:
-        return self._text.count("\n", 0, self._place) + 1
+        place, line = self._seen
+        self._seen = (self._place, line + self._text.count("\n", place, self._place))
+        return self._seen[1]
 
 
 def _quotes_for(value: str) -> str:

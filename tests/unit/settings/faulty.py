@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -22,3 +23,10 @@ def config(folder: Path, text: str) -> str:
     path = folder / "settings.yaml"
     path.write_text(text, encoding="utf-8")
     return str(path)
+
+
+def refusal(act: Callable[[], object]) -> str:
+    """The message of the OperatorError that this raises."""
+    with pytest.raises(OperatorError) as caught:
+        act()
+    return str(caught.value)

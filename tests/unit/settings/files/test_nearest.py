@@ -50,3 +50,12 @@ def test_file_above_that_belongs_to_another_user_is_refused(tmp_path: Path, monk
     assert str(caught.value) == f"{tmp_path}/x: belongs to another user, and is only read if you name it"
     monkeypatch.chdir(tmp_path)
     assert nearest("x", {"HOME": str(tmp_path)}) == Path("x"), "the current folder is one's own choice"
+
+
+def test_deleted_folder_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    with pytest.raises(OperatorError, match="^the current folder cannot be read: No such file or directory. Change"):
+        nearest("x", {})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from app_server.errors import OperatorError
 from app_server.settings import Settings, apps_of, bokeh_environment, from_config, resolve_settings, with_project
 from app_server.settings.files.pyproject import nearest_project
-from tests.unit.settings.faulty import fault
+from tests.unit.settings.faulty import fault, refusal
 
 
 def project(folder: Path, table: str, before: str = '[project]\nname = "x"\nport = 3\n') -> str:
@@ -123,3 +124,75 @@ def test_applications_are_named_beside_the_file(tmp_path: Path) -> None:
     with pytest.raises(OperatorError) as caught:
         apps_of(project(tmp_path, "apps = [1]"))
     assert str(caught.value) == f'{path}:5: apps: expected a list of files, such as ["myapp.py"]'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[project]\nname = 'x'\n# [tool.app-server]\n# port = 1\n",
+        "[project]\ndescription = 'see [tool.app-server]'\n",
+        "[project]\nreadme = '''\n[tool.app-server]\n'''\n",
+        "[project  # not TOML, and not ours",
+        "tool = 3 # app-server",
+        "[tool.app-server.of-other-programs]\nport = 1\n",
+    ],
+)
+def test_file_that_only_mentions_the_table_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    (tmp_path / "pyproject.toml").write_text(text, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    assert nearest_project({}) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[tool]\napp-server.port = 80\n",
+        "[tool]\napp-server = {port = 80}\n",
+        'tool."app-server".port = 80\n',
+        '["tool" . "app-server"]\r\nport = 80\r\n',
+        "\ufeff[tool.app-server]\nport = 80\n",
+    ],
+)
+def test_table_may_be_written_in_every_way_of_toml(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    (tmp_path / "pyproject.toml").write_bytes(text.encode())
+    monkeypatch.chdir(tmp_path)
+    assert resolve_settings(with_project({}, {}), {}).port == 80
+
+
+def test_broken_file_with_the_table_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "pyproject.toml"
+    path.write_bytes(b"\xef\xbb\xbf[tool.app-server]\nport = x\n")
+    assert refusal(lambda: resolve_settings(with_project({}, {}), {})) == "pyproject.toml:2:8: not TOML: Invalid value"
+
+
+def test_pipe_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    os.mkfifo(tmp_path / "pyproject.toml")
+    monkeypatch.chdir(tmp_path)
+    assert nearest_project({}) is None
+
+
+def test_tilde_is_the_home_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/ada")
+    path = project(tmp_path, 'store = "~/saved"\napps = ["~/a.py", "/b=~/b.py"]')
+    assert from_config(path)["store"].value == "/home/ada/saved"
+    assert apps_of(path) == ["/home/ada/a.py", "/b=/home/ada/b.py"]
+
+
+@pytest.mark.parametrize("app", ["", "\\u0000.py"])
+def test_application_has_a_name(tmp_path: Path, app: str) -> None:
+    path = project(tmp_path, f'apps = ["{app}"]')
+    assert refusal(lambda: apps_of(path)) == f'{path}:5: apps: expected a list of files, such as ["myapp.py"]'
+
+
+def test_flag_overrides_what_it_excludes_in_the_table(tmp_path: Path) -> None:
+    path = project(tmp_path, 'port = 8000\nlog-json = true\nexclude-cookies = ["a"]')
+    flags = {"use_config": [path], "unix_socket": ["s"], "log_format": ["%(message)s"], "include_cookies": ["b"]}
+    settings = resolve_settings(flags, {})
+    assert (settings.unix_socket, settings.log_format, settings.include_cookies) == ("s", "%(message)s", ("b",))
+    path = project(tmp_path, 'unix-socket = "s"')
+    assert resolve_settings({"use_config": [path]}, {"BOKEH_DEFAULT_SERVER_PORT": "81"}).unix_socket is None

@@ -5,11 +5,19 @@ from __future__ import annotations
 import shutil
 import subprocess
 from pathlib import Path
+from time import process_time
 
 import pytest
 
 from app_server.errors import OperatorError
-from app_server.settings.files.variables import LONGEST_VALUE_BYTES, added, parse_variables, read_variables
+from app_server.settings.files.variables import (
+    LONGEST_FILE_BYTES,
+    LONGEST_VALUE_BYTES,
+    added,
+    parse_variables,
+    read_variables,
+)
+from tests.unit.settings.faulty import refusal
 
 HOSTILE = {
     "a$b": "'a$b'",
@@ -125,3 +133,24 @@ def test_file_that_cannot_be_read_is_said(tmp_path: Path) -> None:
 
 def test_what_is_set_stays() -> None:
     assert added({"A": "file", "B": "file"}, {"B": "", "C": "set"}) == {"A": "file", "B": "", "C": "set"}
+
+
+def test_large_files_are_read_in_no_time_or_refused(tmp_path: Path) -> None:
+    many = "\n".join(f"V{number}=1" for number in range(90_000))
+    assert len(many) < LONGEST_FILE_BYTES
+    began = process_time()
+    assert len(parse_variables(many, "f")) == 90_000
+    assert parse_variables("A=a" + " \t" * 40_000 + "b", "f")["A"].endswith("b")
+    assert process_time() - began < 10, "the time grows with the square of the size"
+    path = tmp_path / "f"
+    path.write_text("A=1\n" * 250_001)
+    assert refusal(lambda: read_variables(str(path), "--env-file")) == (
+        f"--env-file: {path} is longer than 1,000,000 bytes"
+    )
+
+
+@pytest.mark.parametrize("value", ["\u00a0a", "a\u3000", "a\rB=2"])
+def test_spaces_that_programs_cut_off_are_refused_without_quotes(value: str) -> None:
+    what = "has an unusual space or line end, which programs read differently"
+    assert refusal(lambda: parse_variables(f"\n\nA={value}\n", "f")) == f"f:3: A: {what}. Use quotes."
+    assert parse_variables(f"A='{value}'", "f") == {"A": value}
