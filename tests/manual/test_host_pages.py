@@ -21,6 +21,10 @@ from tests.unit.docs.test_manual import blocks
 TIMEOUT_S = 600
 # What only a second host can do: tests/tunnel has them.
 OF_ANOTHER_HOST = r"ssh-keyscan |app-server tunnel .*--run$"
+# What the host has already.
+OF_INSTALLING = "apt-get |python3 -m venv |/opt/app-server/bin/pip "
+# tests/proxy has it look at generated sites.
+OF_THE_DOCTOR = "app-server doctor "
 # What only an authority can do that reaches this host by its public name: tests/proxy/test_acme.py has one.
 OF_AN_AUTHORITY = r"/etc/app-server/certificate\.sh$"
 # Where the tests run, no one may have more open files than 20000. No one waits for the pages that were opened, either.
@@ -121,6 +125,24 @@ def test_services_page(fresh: Reader) -> None:
 def environment(reader: Reader, unit: str) -> str:
     """The variables of a unit's main process."""
     return done(reader, f"tr '\\0' '\\n' </proc/$(systemctl show --value --property MainPID {unit})/environ").said
+
+
+@pytest.mark.timeout(TIMEOUT_S)
+def test_page_from_a_script_to_https(fresh: Reader) -> None:
+    page = ROOT / "docs/from-script-to-https.md"
+    (script,) = (block.text for block in blocks(page) if block.language == "python")
+    (fresh.folder / "powers.py").write_text(script, encoding="utf-8")
+    there = f"{OF_INSTALLING}|{OF_AN_AUTHORITY}|{OF_THE_DOCTOR}"
+    here = "--cacert certificates/authority.pem --connect-to ::127.0.0.1:"
+    seen = []
+    for typed in fresh.read(page, leaving=there, adding={"service": {"open_files": 4096}}):
+        seen.append(typed.line)
+        if typed.line in ("nginx -t && systemctl reload-or-restart nginx", "systemctl restart app-server@a2"):
+            assert shown(fresh, "https://plots.example.org/powers", here) == "200 Powers"
+    assert "systemctl restart app-server@a2" in seen
+    assert "/etc/app-server/certificate.sh --stand-in" in seen
+    # Other pages bring sites of their own, and take the certificates away.
+    done(fresh, "systemctl stop nginx && rm /etc/nginx/conf.d/app-server.conf")
 
 
 @pytest.mark.timeout(TIMEOUT_S)
