@@ -70,7 +70,7 @@ def rolled_out(folder: Path, text: str, port: int) -> Iterator[Stack]:
     try:
         done = app_server("deploy", "compose", cwd=folder)
         assert done.returncode == 0, done.stdout + done.stderr
-        assert re.search(r"^  certbot +started in .*\n  app-a1 +started", done.stdout, re.MULTILINE), done.stdout
+        assert re.search(r"^  certbot +started in .*\n  proxy +started", done.stdout, re.MULTILINE), done.stdout
         yield stack
     finally:
         removed(stack)
