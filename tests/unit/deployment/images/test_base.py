@@ -148,3 +148,15 @@ def test_image_of_applications_is_not_a_base(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(engine, "about", lambda image: {"Config": {"Labels": {"app-server.applications": "a.py"}}})
     with pytest.raises(OperatorError, match="is an image of applications, which cannot be a base"):
         refuse_foreign("site:1")
+
+
+def test_own_image_and_the_one_with_pip_are_pushed(
+    progress: Progress, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, pushed = use(Engine(), monkeypatch), list[str]()
+    monkeypatch.setattr(base, "push", lambda image, progress: pushed.append(image))
+    with pytest.raises(OperatorError, match="does not name a registry"):
+        rebuild("app-server:1", tmp_path, progress, pushed=True)
+    assert engine.built == []
+    assert rebuild("registry.example.org/app-server:1", tmp_path, progress, pushed=True) == 0
+    assert pushed == ["registry.example.org/app-server:1", "registry.example.org/app-server:pip"]
