@@ -114,9 +114,8 @@ def _own_files(loaded: LoadedSpec) -> tuple[str, ...]:
     """deploy.yaml, what it says of environments, the applications' secrets, and the archive that `bundle` writes."""
     stem, dot, suffix = posixpath.basename(loaded.file).rpartition(".")
     names = (f"{stem}{dot}{suffix}", f"{stem}.*.{suffix}", f"{loaded.spec.name}.tar.gz")
-    own = loaded.spec.service.secrets
-    # Its name, whatever folder it is in: a container that gathers the files does not know deploy.yaml's folder.
-    more = (posixpath.basename(own.file),) if own is not None and own.file is not None else ()
+    # Their names, whatever folder they are in: a container that gathers the files does not know deploy.yaml's folder.
+    more = sorted({posixpath.basename(file) for file in _of_applications(loaded)})
     return tuple(f"**/{name}" for name in (*names, *more))
 
 
@@ -125,6 +124,11 @@ def _secrets(loaded: LoadedSpec) -> tuple[str, ...]:
     stated = (getattr(spec.secrets, name) for name in type(spec.secrets).model_fields)
     basic = spec.access.basic
     files = (spec.tls.key, basic.file if basic else None, *(secret.file for secret in stated if secret is not None))
-    own = spec.service.secrets.file if spec.service.secrets is not None else None
-    beside = posixpath.join(posixpath.dirname(loaded.file), own) if own is not None else None
-    return tuple(file for file in (*files, beside) if file is not None)
+    own = (posixpath.join(posixpath.dirname(loaded.file), file) for file in sorted(_of_applications(loaded)))
+    return tuple(file for file in (*files, *own) if file is not None)
+
+
+def _of_applications(loaded: LoadedSpec) -> set[str]:
+    """The files of applications' secrets: an image of staging must not have those of production."""
+    own = loaded.spec.service.secrets
+    return {*loaded.secret_files, *((own.file,) if own is not None and own.file is not None else ())}

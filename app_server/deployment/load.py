@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import glob
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -32,6 +34,8 @@ class LoadedSpec:
     environment: str | None = None
     overlays: tuple[YamlEntry, ...] = ()
     """what the environment lays over the rest"""
+    secret_files: tuple[str, ...] = ()
+    """the files of applications' secrets that the deployment or any of its environments names"""
 
     def is_inherited(self, *path: str) -> bool:
         """Whether an environment, as a deployment of its own, has a value that was stated for another one."""
@@ -68,7 +72,7 @@ def load(file: str | Path, environment: str | None = None) -> LoadedSpec:
             del name
     if faults or spec is None:
         raise OperatorErrors(_sorted(faults))
-    return LoadedSpec(spec, whole, str(file), environment, tuple(overlays))
+    return LoadedSpec(spec, whole, str(file), environment, tuple(overlays), tuple(_secret_files(str(file), entry)))
 
 
 def loaded_from(text: str, file: str) -> LoadedSpec:
@@ -137,6 +141,21 @@ def _read(file: str) -> tuple[YamlEntry, list[OperatorError]]:
 def _blocks(entry: YamlEntry) -> dict[str, YamlEntry]:
     found = (entry.items or {}).get(ENVIRONMENTS)
     return dict(found.items) if found is not None and found.items is not None else {}
+
+
+def _secret_files(file: str, entry: YamlEntry) -> Iterator[str]:
+    """The values of `service.secrets` for all environments, in blocks or in files of their own."""
+    path = Path(file)
+    layers = [entry, *_blocks(entry).values()]
+    for beside in sorted(path.parent.glob(f"{glob.escape(path.stem)}.*{glob.escape(path.suffix)}")):
+        with contextlib.suppress(OperatorError):
+            layers.append(_read(str(beside))[0])
+    for layer in layers:
+        service = (layer.items or {}).get("service")
+        secrets = (service.items or {}).get("secrets") if service is not None else None
+        named = (secrets.items or {"file": secrets}).get("file") if secrets is not None else None
+        if named is not None and named.text:
+            yield named.text
 
 
 def _overlays(file: str, entry: YamlEntry, environment: str | None, faults: list[OperatorError]) -> list[YamlEntry]:

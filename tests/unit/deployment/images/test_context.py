@@ -87,3 +87,19 @@ def test_image_is_built_in_the_order_in_which_things_change() -> None:
     text = (ROOT / "docker/app-server/Dockerfile").read_text(encoding="utf-8")
     (stage,) = re.findall(r"^FROM app-server AS site\n(.*?)\n\n", text, re.MULTILINE | re.DOTALL)
     assert stage.index("/pip/install") < stage.index("COPY --from=gathered /apps /apps")
+
+
+@pytest.mark.parametrize("environment", [None, "staging", "test"])
+def test_image_has_the_secrets_of_no_environment(folder: Path, tmp_path: Path, environment: str | None) -> None:
+    for name in ("own", "block", "file", "plain"):
+        (folder / f"{name}.vars").write_text("A=1\n", encoding="utf-8")
+    (folder / "deploy.test.yaml").write_text("service: {secrets: file.vars}\n", encoding="utf-8")
+    (folder / "deploy.broken.yaml").write_text("\t", encoding="utf-8")
+    text = DEPLOY + (
+        "containers: {source: .}\nservice: {secrets: own.vars}\n"
+        "environments: {staging: {service: {secrets: {file: ./block.vars}}}, other: {service: {secrets: null}}}\n"
+    )
+    plan = resolve_plan(loaded(folder, text, environment), layout="compose")
+    context_of(of_plan(plan, folder), tmp_path / "made")
+    assert [name for name in files(tmp_path / "made") if name.endswith(".vars")] == ["apps/plain.vars"]
+    assert {"**/own.vars", "**/block.vars", "**/file.vars"} <= set(plan.contained.never)
