@@ -62,9 +62,14 @@ def replacing(stream: TextIO, environ: Mapping[str, str]) -> Callable[[str], Non
     return write
 
 
+def note(text: str) -> None:
+    """Write a line to stderr, beside what a command prints."""
+    print(text, file=sys.stderr, flush=True)
+
+
 def complain(error: AppServerError, environ: Mapping[str, str]) -> None:
     """Write one line about an error to stderr, or one about each of several."""
     paint = paint_for(sys.stderr, environ)
     for fault in error.faults if isinstance(error, OperatorErrors) else (error,):
         line = " ".join(str(fault).split())
-        print(f"{paint('fault', 'app-server:')} {line}", file=sys.stderr, flush=True)
+        note(f"{paint('fault', 'app-server:')} {line}")

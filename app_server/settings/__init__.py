@@ -12,7 +12,7 @@ from app_server.settings.contradictions import WAYS_TO_LOG_IN
 from app_server.settings.files.config import bokeh_environment, from_config
 from app_server.settings.files.nearest import nearest
 from app_server.settings.files.pyproject import apps_of, is_toml
-from app_server.settings.files.variables import parse_variables, read_variables
+from app_server.settings.files.variables import added, parse_variables, read_variables
 from app_server.settings.platform import used_or_not
 from app_server.settings.readable import closed_folder
 from app_server.settings.reading import FILE_ENDING, Given
@@ -41,15 +41,6 @@ from app_server.settings.values import (
 )
 
 __all__ = [
-    "with_files",
-    "with_project",
-    "variables_of",
-    "read_variables",
-    "parse_variables",
-    "nearest",
-    "is_toml",
-    "choose",
-    "apps_of",
     "BOKEH_OWN_KEYS",
     "EXTERNAL_IDS",
     "FILE_ENDING",
@@ -67,14 +58,24 @@ __all__ = [
     "Setting",
     "Settings",
     "TokenPayload",
+    "added",
     "all_settings",
+    "apps_of",
     "bokeh_environment",
+    "choose",
     "closed_folder",
     "from_config",
     "from_environment",
     "from_flags",
+    "is_toml",
+    "nearest",
+    "parse_variables",
+    "read_variables",
     "resolve_settings",
     "used_or_not",
+    "variables_of",
+    "with_files",
+    "with_project",
     "with_signing_key",
     "without_effect",
 ]

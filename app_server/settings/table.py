@@ -84,7 +84,7 @@ class Settings:
     )
     use_config: str | None = setting(
         None, "read settings from this YAML or TOML file, or none",
-        reason="the nearest pyproject.toml with a table [tool.app-server], if there is one",
+        reason="if it is left out, the server reads the nearest pyproject.toml with a table [tool.app-server]",
         parse=parsers.optional_file, metavar="FILE", common=True,
         environment=("APP_SERVER_USE_CONFIG",),
     )

@@ -132,5 +132,3 @@ def test_page_and_socket_meet_and_sigterm_ends_the_server_in_time(started: dict[
         docker("stop", f"--time={running.alike.grace_s}", running.name)
     state: Any = json.loads(docker("inspect", "--format", "{{json .State}}", running.name))
     assert (state["ExitCode"], state["OOMKilled"]) == (0, False)
-
-

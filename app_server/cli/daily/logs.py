@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from app_server.cli.command import Command, Flag, Word, switch
 from app_server.cli.daily.history import lines_wanted
 from app_server.cli.daily.target import OF_A_DEPLOYMENT, Asked, asked
-from app_server.cli.terminal import paint_for
+from app_server.cli.terminal import note, paint_for
 from app_server.errors import OperatorError
 from app_server.settings import Arity
 
@@ -123,4 +123,4 @@ def run(about: Asked, lines: LogsWanted, show: Printer) -> int:
 
 def complain(fault: str) -> None:
     """Write a line on logs that cannot be read."""
-    print(f"app-server: {fault}", file=sys.stderr, flush=True)
+    note(f"app-server: {fault}")

@@ -20,12 +20,12 @@ from app_server.cli.deployments.backups import (
     FLAGS,
     STDIO,
     Subject,
-    complain,
     in_words,
     opened_store,
     scratch_file,
     subject_of,
 )
+from app_server.cli.terminal import note
 from app_server.errors import OperatorError
 from app_server.store.backup.archive import BackupWriter, Description, Member, check, members
 from app_server.store.backup.files import read_file
@@ -66,9 +66,9 @@ def run(subject: Subject, path: Path | None, *, overwrite: bool = False) -> int:
         with _named_at_the_end(path, overwrite=overwrite) as draft:
             about = write(subject, draft)
     files = f", {', '.join(about.files)}" if about.files else ""
-    complain(f"{path or 'stdout'}: {in_words(about.amounts['session'], about.amounts['bookmark'])}{files}")
+    note(f"{path or 'stdout'}: {in_words(about.amounts['session'], about.amounts['bookmark'])}{files}")
     for line in subject.left_out:
-        complain(f"note: {line}")
+        note(f"note: {line}")
     return 0
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from app_server.cli.command import Command, Flag, Word, choices, switch
 from app_server.cli.deployments.flags import DEFAULT_FILE, PREFIX, PROXIES, SERVER_NAME, dashed
 from app_server.cli.deployments.loading import need_deployment_packages
-from app_server.cli.terminal import say
+from app_server.cli.terminal import note, say
 from app_server.errors import OperatorError, OperatorErrors
 from app_server.files import write_atomically
 
@@ -100,8 +100,7 @@ def run(apps: Sequence[Found], wishes: Wishes, namespace: argparse.Namespace, ou
     say(text.removesuffix("\n"))
     for app in apps:
         if missing := app.missing():
-            print(f"app-server: note: {app.path} imports {', '.join(missing)}, which is not installed here",
-                  file=sys.stderr)  # fmt: skip
+            note(f"app-server: note: {app.path} imports {', '.join(missing)}, which is not installed here")
     say(f"\n{output} is written. Next steps:")
     for words, about in next_steps(output):
         say(f"  {words:<44}  {about}")

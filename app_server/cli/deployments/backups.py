@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
@@ -171,11 +170,6 @@ def scratch_file() -> Iterator[BinaryIO]:
     """A private file for a backup on its way, which the end of the block removes."""
     with tempfile.TemporaryFile() as file:
         yield cast("BinaryIO", file)
-
-
-def complain(text: str) -> None:
-    """Print a line to stderr: stdout may be the backup."""
-    print(text, file=sys.stderr)
 
 
 def in_words(sessions: int, bookmarks: int) -> str:

@@ -6,13 +6,13 @@ import argparse
 import dataclasses
 import importlib.util
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app_server.cli.deployments.described import KEYS, SOURCE, values_of
 from app_server.cli.deployments.flags import dashed, file_of
+from app_server.cli.terminal import note
 from app_server.errors import OperatorError
 from app_server.version import how_to_install
 
@@ -52,7 +52,7 @@ def read(namespace: argparse.Namespace) -> LoadedSpec:
             raise OperatorError("has no meaning without --app", where=dashed(name), hint=hint)
     file = str(file_of(getattr(namespace, "file", None)))
     if "file" not in namespace and os.path.dirname(file):
-        print(f"app-server: using {file}", file=sys.stderr, flush=True)
+        note(f"app-server: using {file}")
     loaded = load(file, namespace.environment[0] if "environment" in namespace else None)
     return built_of(loaded, clone(namespace))
 

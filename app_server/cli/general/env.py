@@ -9,7 +9,7 @@ from functools import partial
 
 from app_server.cli.command import Command, Flag, Word
 from app_server.errors import OperatorError
-from app_server.settings import with_files
+from app_server.settings import added, with_files
 
 COMMAND = Command(
     forms=("[--env-file FILE] COMMAND ...",),
@@ -28,7 +28,7 @@ def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callab
         raise OperatorError("is required", where="COMMAND", hint=f"For example: {COMMAND.examples[0]}")
     flags = {"env_file": namespace.env_file} if "env_file" in namespace else {}
     _, variables = with_files(flags, environ)
-    return partial(run, words, {**variables, **environ})
+    return partial(run, words, added(variables, environ))
 
 
 def run(words: Sequence[str], environ: Mapping[str, str]) -> int:

@@ -19,6 +19,7 @@ from app_server.settings import (
     WAYS_TO_LOG_IN,
     Arity,
     Settings,
+    added,
     all_settings,
     apps_of,
     bokeh_environment,
@@ -60,7 +61,7 @@ def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callab
     if not namespace.files:
         refuse_swallowed_files(flags)
     flags, variables = with_files(flags, environ)
-    settings = resolve_settings(flags, {**variables, **environ}, on_platform=True)
+    settings = resolve_settings(flags, added(variables, environ), on_platform=True)
     if settings.record is not None:
         from app_server.load.recording.writing import check
 
@@ -151,7 +152,7 @@ def tell_bokeh(environ: MutableMapping[str, str], settings: Settings, variables:
     """Set the variables that bokeh reads when it is imported."""
     for name in [name for name, text in environ.items() if name.startswith("BOKEH_") and not text.strip()]:
         del environ[name]  # bokeh fails to read an empty value
-    for name, value in (variables or {}).items():
+    for name, value in variables.items():
         # A variable that is set already has precedence over the file.
         environ.setdefault(name, value)
     if settings.session_ids not in SIGNED_IDS:

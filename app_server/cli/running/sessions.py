@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 from app_server.cli.command import Choices, Command, Flag, Word, flags_of, switch
 from app_server.cli.terminal import say
 from app_server.errors import AppServerError, OperatorError
-from app_server.settings import Setting, Settings, all_settings, resolve_settings, with_files
+from app_server.settings import Setting, Settings, added, all_settings, resolve_settings, with_files
 
 if TYPE_CHECKING:
     from app_server.store.base import Store
@@ -149,7 +149,7 @@ def _settings(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Sett
     flags = {setting.name: getattr(namespace, setting.name) for setting in own_settings() if setting.name in namespace}
     names = {variable for setting in own_settings() for variable in setting.environment}
     flags, variables = with_files(flags, environ)
-    own = {name: value for name, value in {**variables, **environ}.items() if name.removesuffix("_FILE") in names}
+    own = {name: value for name, value in added(variables, environ).items() if name.removesuffix("_FILE") in names}
     settings = resolve_settings(flags, own)
     _check_store(settings.store)
     return settings

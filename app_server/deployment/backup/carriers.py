@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 from app_server.deployment.backup.places import store_variables, store_words
 from app_server.deployment.daily import ssh
@@ -54,12 +55,11 @@ class Carrier:
         return (said or b"").decode(errors="replace")
 
 
-def _copy(head: bytes, file: BinaryIO | None, stdin: object) -> None:
-    write = stdin.write  # type: ignore[attr-defined]
-    write(head)
-    while file is not None and (piece := file.read(1024 * 1024)):
-        write(piece)
-    stdin.flush()  # type: ignore[attr-defined]
+def _copy(head: bytes, file: BinaryIO | None, stdin: IO[bytes]) -> None:
+    stdin.write(head)
+    if file is not None:
+        shutil.copyfileobj(file, stdin)
+    stdin.flush()
 
 
 def reason_of(complained: bytes, status: int) -> str:

@@ -21,7 +21,7 @@ from app_server.deployment.render.services.ssh import other_side_of, tunnels_of
 from app_server.deployment.render.services.ssh import unit_of as tunnel_unit_of
 from app_server.deployment.render.services.supervisor import program_of
 from app_server.deployment.render.services.systemd import unit_of
-from app_server.deployment.render.templates import header
+from app_server.deployment.render.templates import comments
 from app_server.deployment.targets import TARGETS
 from app_server.tunnels.description import Form, read_place
 from app_server.tunnels.guide import local_half
@@ -33,7 +33,7 @@ MANAGERS = {"systemd": ("systemd",), "supervisor": ("supervisor",), "gunicorn": 
 
 def render(plan: Plan) -> Files:
     """One file, for `ansible-playbook -i`."""
-    head = "".join(f"# {line}\n" for line in header(plan, "inventory"))
+    head = comments(plan, "inventory")
     return {"inventory.yml": File(head + dump(inventory(plan)))}
 
 

@@ -90,6 +90,11 @@ def header(plan: Plan, target: str) -> list[Quoted]:
     return [Quoted(first), Quoted(f"  {line}")]
 
 
+def comments(plan: Plan, target: str, *more: str) -> str:
+    """The same as comments of a file in which # begins one, and further lines."""
+    return "".join(f"# {line}\n" for line in [*header(plan, target), *more])
+
+
 def settings(plan: Plan) -> Mapping[str, Any]:
     """What every template gets."""
     return {"plan": plan, "spec": plan.spec, "site": plan.site, "paths": plan.paths, "tls": plan.tls}

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from app_server import system
 from app_server.errors import OperatorError
 
 _MARK = ".git"
@@ -48,13 +49,12 @@ def _current_folder() -> Path:
         raise OperatorError(what, hint="Change to a folder that exists.") from None
 
 
-def is_foreign(owner: int, user: int | None) -> bool:
-    """Whether a file's owner is neither this user nor root; no one is where systems have no such numbers."""
-    return user is not None and owner not in (0, user)
+def is_foreign(owner: int, user: int) -> bool:
+    """Whether a file's owner is neither this user nor root; on systems without such numbers, both are 0."""
+    return owner not in (0, user)
 
 
 def _refuse_foreign(path: Path) -> None:
-    user = getattr(os, "geteuid", None)
-    if is_foreign(path.stat().st_uid, None if user is None else user()):
+    if is_foreign(path.stat().st_uid, system.user_id()):
         what = "belongs to another user, and is only read if you name it"
         raise OperatorError(what, where=str(path))

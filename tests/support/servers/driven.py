@@ -2,8 +2,9 @@
 
     python -X warn_default_encoding -m tests.support.other_system windows tests.support.servers.driven FOLDER
 
-`FOLDER/commands.json` has the command lines; the last one serves `FOLDER/app.py` on port FOLDER/port. Results are
-written as they come: FOLDER/0.json has the status and what was printed of the first command, `library.json` the rest.
+`FOLDER/commands.json` has the command lines; the last one serves `FOLDER/app.py`, on the port in its words. Results
+are written as they come: FOLDER/0.json has the status and what was printed of the first command, `library.json` the
+rest.
 """
 
 from __future__ import annotations

@@ -86,12 +86,10 @@ curdoc().add_root(column(slider, button, result))
 
 @dataclass(frozen=True)
 class Served:
-    """A running server: its address, its process's number, and its log."""
+    """A running server: its address, and its process's number."""
 
     url: str
-    port: int
     pid: int
-    folder: Path
 
 
 def environment_in(place: Path) -> dict[str, str]:
@@ -128,7 +126,7 @@ def serving(place: Path, *words: str | Path, variables: Mapping[str, str] | None
     try:
         url = f"http://localhost:{port}"
         _wait_ready(f"{url}/readyz", process, place / f"log-{port}")
-        yield Served(url, port, process.pid, place)
+        yield Served(url, process.pid)
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(STOP_S)

@@ -14,9 +14,10 @@ import yaml
 
 from app_server.deployment.plan.values import Plan
 from app_server.deployment.render import File, Files
-from app_server.deployment.render.kubernetes.manifests import dumped, head, made_before, parts
+from app_server.deployment.render.kubernetes.manifests import dumped, made_before, parts
 from app_server.deployment.render.kubernetes.objects import Object, proxy_name
 from app_server.deployment.render.kubernetes.scaling import ADAPTER_RULE
+from app_server.deployment.render.templates import comments
 
 TARGET: Final = "kustomize"
 COMPONENTS: Final = ("monitoring", "autoscaling", "ingress", "gateway")
@@ -56,7 +57,7 @@ def _folder(
 ) -> Iterator[tuple[str, File]]:
     """A file for each part, and the kustomization that names them."""
     for part, objects in found.items():
-        yield f"kustomize/{folder}/{part}.yaml", File(head(plan, TARGET) + dumped(objects))
+        yield f"kustomize/{folder}/{part}.yaml", File(comments(plan, TARGET) + dumped(objects))
     about = {"resources": [f"{part}.yaml" for part in found]}
     is_component = folder != "base"
     yield f"kustomize/{folder}/kustomization.yaml", _kustomization(plan, about, *more, component=is_component)
@@ -65,7 +66,7 @@ def _folder(
 def _kustomization(plan: Plan, about: Mapping[str, Any], *more: str, component: bool = False) -> File:
     kind = ("v1alpha1", "Component") if component else ("v1beta1", "Kustomization")
     whole = {"apiVersion": f"{_API}/{kind[0]}", "kind": kind[1], **about}
-    return File(head(plan, TARGET, *more) + yaml.safe_dump(whole, sort_keys=False, width=10_000, allow_unicode=True))
+    return File(comments(plan, TARGET, *more) + dumped([whole]))
 
 
 def _images(found: Mapping[str, Sequence[Object]]) -> Iterator[dict[str, str]]:

@@ -19,7 +19,7 @@ from app_server.deployment.render.kubernetes.objects import Object, namespace
 from app_server.deployment.render.kubernetes.pods import of_pool, set_name, with_pods_names
 from app_server.deployment.render.kubernetes.scaling import autoscaler, refuse_scaling
 from app_server.deployment.render.kubernetes.valkey import valkey
-from app_server.deployment.render.templates import header
+from app_server.deployment.render.templates import comments
 from app_server.errors import OperatorError
 
 
@@ -30,13 +30,8 @@ def wanted(plan: Plan) -> bool:
 
 def render(plan: Plan) -> Files:
     """One file for `kubectl apply -f`."""
-    text = head(plan, "kubernetes", *made_before(plan)) + dumped(chain(*parts(plan).values()))
+    text = comments(plan, "kubernetes", *made_before(plan)) + dumped(chain(*parts(plan).values()))
     return {"kubernetes.yaml": File(text)}
-
-
-def head(plan: Plan, target: str, *more: str) -> str:
-    """The comment at the beginning of a generated file."""
-    return "".join(f"# {line}\n" for line in [*header(plan, target), *more])
 
 
 def dumped(objects: Iterator[Object] | Sequence[Object]) -> str:

@@ -14,7 +14,7 @@ import yaml
 from app_server.deployment.plan.values import Plan
 from app_server.deployment.render import File, Files
 from app_server.deployment.render.monitoring.queries import by, equal, need_metrics, quantile, rate, series
-from app_server.deployment.render.templates import header
+from app_server.deployment.render.templates import comments
 
 _MIB = 1024 * 1024
 
@@ -54,7 +54,7 @@ def render(plan: Plan) -> Files:
     """One file of rules."""
     need_metrics(plan)
     rules = [alert.rule() for alert in alerts(plan)]
-    text = "".join(f"# {line}\n" for line in header(plan, "alerts"))
+    text = comments(plan, "alerts")
     groups = {"groups": [{"name": plan.name, "rules": rules}]}
     text += yaml.safe_dump(groups, sort_keys=False, width=10_000, allow_unicode=True)
     path = f"/etc/prometheus/rules/{plan.name}.yml"

@@ -9,7 +9,7 @@ import yaml
 from app_server.deployment.plan.values import Instance, Plan
 from app_server.deployment.render import File, Files
 from app_server.deployment.render.monitoring.queries import need_metrics
-from app_server.deployment.render.templates import header
+from app_server.deployment.render.templates import comments
 from app_server.errors import OperatorError
 
 
@@ -21,7 +21,7 @@ def wanted(plan: Plan) -> bool:
 def render(plan: Plan) -> Files:
     """One file, which Prometheus reads again whenever it changes."""
     need_metrics(plan)
-    text = "".join(f"# {line}\n" for line in header(plan, "prometheus"))
+    text = comments(plan, "prometheus")
     found = [_group(plan, instance) for instance in plan.instances]
     text += yaml.safe_dump(found, sort_keys=False, width=10_000, allow_unicode=True)
     path = f"/etc/prometheus/targets/{plan.name}.yml"

@@ -20,6 +20,8 @@ _OURS: Final = ("--port", "--address", "--unix-socket", "--route", "--allow-webs
 # What is left of a grace period for the process itself to end.
 _LAST_S: Final = 2
 _DEADLINE_S: Final = 10
+# What sessions and their hooks need at least to end, after a drain that was cut.
+_SHORTEST_DEADLINE_S: Final = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,7 @@ def _drain(plan: Plan, platform: Platform) -> Iterator[str]:
     if platform.grace_s is None:
         yield from ("--drain", f"{plan.drain_s:g}")
         return
-    drain_s = min(plan.drain_s, max(0, platform.grace_s - _LAST_S - 6))
+    drain_s = min(plan.drain_s, max(0, platform.grace_s - _LAST_S - _SHORTEST_DEADLINE_S))
     yield from ("--drain", f"{drain_s:g}")
     if (deadline_s := platform.grace_s - drain_s - _LAST_S) < _DEADLINE_S:
         yield from ("--drain-deadline", f"{deadline_s:g}")

@@ -14,7 +14,7 @@ from app_server.deployment.render.platforms.contract import (
     variables,
     words,
 )
-from app_server.deployment.render.templates import header
+from app_server.deployment.render.templates import comments
 
 HEROKU: Final = Platform("Heroku", grace_s=30)
 
@@ -34,7 +34,7 @@ def render(plan: Plan) -> Files:
     if len(plan.instances) > 1:
         more += ["Several dynos:", f"  heroku ps:scale web={len(plan.instances)}",
                  "  heroku features:enable http-session-affinity"]  # fmt: skip
-    head = "".join(f"# {line}\n" for line in [*header(plan, "heroku"), *more])
+    head = comments(plan, "heroku", *more)
     # A shell runs the line. Without exec, some shells stay in between, and signals end only them.
     command = shlex.join(["exec", "app-server", "serve", *words(plan, HEROKU)])
     return {"heroku/Procfile": File(f"{head}web: {command}\n")}

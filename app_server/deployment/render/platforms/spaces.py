@@ -17,7 +17,7 @@ from app_server.deployment.render.platforms.contract import (
     variables,
     words,
 )
-from app_server.deployment.render.templates import header
+from app_server.deployment.render.templates import comments
 from app_server.errors import OperatorError
 
 # Its manual does not say how long it waits; Docker waits ten seconds.
@@ -33,15 +33,12 @@ def render(plan: Plan) -> Files:
     """The two files at the top of the Space's repository."""
     if len(plan.instances) > 1:
         raise OperatorError("a Space has one container", where="instances", hint="Say instances: 1.")
-    head: list[str] = [*header(plan, "spaces")]
     names = [secret.variable for secret in own_secrets(plan)]
     if secrets_of_applications(plan) is not None:
         names.append("each variable of the file in service.secrets")
-    if names:
-        place = "in its settings, or by add_space_secret of huggingface_hub"
-        head.append(f"Secrets of the Space ({place}): {', '.join(names)}")
-    lines = [f"# {line}" for line in head]
-    lines.append(f"FROM {plan.contained.product}")
+    place = "in its settings, or by add_space_secret of huggingface_hub"
+    head = comments(plan, "spaces", *([f"Secrets of the Space ({place}): {', '.join(names)}"] if names else []))
+    lines = [f"{head}FROM {plan.contained.product}"]
     lines += [f"ENV {name}={_quoted(value)}" for name, value in variables(plan).items()]
     lines += [f"EXPOSE {CONTAINER_PORT}", f"CMD {json.dumps(list(words(plan, SPACES)), ensure_ascii=False)}"]
     about = {"title": plan.name, "sdk": "docker", "app_port": CONTAINER_PORT}

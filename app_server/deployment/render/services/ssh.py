@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from app_server.deployment.plan.values import Plan
 from app_server.deployment.render import File, Files
 from app_server.deployment.render.services.systemd import FILTERS, FIRST_UNPRIVILEGED_PORT, UNITS, specified, word
-from app_server.deployment.render.templates import Quoted, environment, header
+from app_server.deployment.render.templates import Quoted, comments, environment, header
 from app_server.deployment.render.unwritable import refused
 from app_server.deployment.spec import Tunnel as TunnelSpec
 from app_server.tunnels.description import Form, Tunnel, read_place, read_places
@@ -61,7 +61,7 @@ def unit_of(plan: Plan, name: str) -> str:
 
 def render(plan: Plan) -> Files:
     """One ssh_config, the units, and for each other side its keys and what its sshd allows."""
-    head = "".join(f"# {line}\n" for line in header(plan, "ssh"))
+    head = comments(plan, "ssh")
     tunnels = tunnels_of(plan)
     if not tunnels:
         return {"ssh/config": File(f"{head}# The deployment has no tunnels.\n")}

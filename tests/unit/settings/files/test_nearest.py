@@ -41,7 +41,7 @@ def test_nearest_file_is_found_as_it_is_seen_from_here(tmp_path: Path, monkeypat
 
 
 def test_file_above_that_belongs_to_another_user_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert [is_foreign(7, 7), is_foreign(0, 7), is_foreign(8, 7), is_foreign(8, None)] == [False, False, True, False]
+    assert [is_foreign(7, 7), is_foreign(0, 7), is_foreign(8, 7), is_foreign(0, 0)] == [False, False, True, False]
     monkeypatch.setattr("app_server.settings.files.nearest.is_foreign", lambda owner, user: True)
     monkeypatch.chdir(below(tmp_path, "a"))
     (tmp_path / "x").touch()
