@@ -8,7 +8,7 @@ import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -19,6 +19,7 @@ from app_server.server import reload
 from app_server.server.reload import LiveReload, _is_installed, as_failure, in_short, own_modules
 from tests.support.client import PATIENCE_S
 from tests.support.servers.inside import Inside, inside
+from tests.support.waiting import patience
 
 
 def test_reloaded_application_is_named_as_most_people_typed_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -167,6 +168,18 @@ async def test_change_is_an_occasion_to_look_also_in_a_folder_that_comes_later(
     looking.cancel()
     with pytest.raises(asyncio.CancelledError):
         await looking
+
+
+async def test_system_reports_a_change_long_before_files_are_compared_anyway(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reload, "_LOOK_ANYWAY_MS", 3_600_000)
+    async with aclosing(reload.reports(lambda: {tmp_path})) as reports, asyncio.timeout(patience(20)):
+        reported = asyncio.ensure_future(anext(reports))
+        while not reported.done():
+            (tmp_path / "file").write_text(str(time.monotonic()), encoding="utf-8")  # before it watches, none is heard
+            await asyncio.wait([reported], timeout=0.02)
+        assert reported.exception() is None
 
 
 async def test_files_are_compared_if_the_system_does_not_report(
