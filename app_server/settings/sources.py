@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -123,6 +123,15 @@ def with_files(
     """The flags as `with_project` gives them, and the variables of the file that these, or the environment, name."""
     flags = with_project(flags, environ)
     return flags, variables_of(flags, environ)
+
+
+def resolve_some(
+    names: Collection[str], flags: Mapping[str, Sequence[str]], environ: Mapping[str, str]
+) -> Settings:
+    """The settings with these names, for a command that has no others; the variables of others are not read."""
+    variables = {variable for setting in all_settings() if setting.name in names for variable in setting.environment}
+    own = {name: value for name, value in environ.items() if name.removesuffix(FILE_ENDING) in variables}
+    return resolve_settings(flags, own)
 
 
 def resolve_settings(

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 
 from app_server import system
 from app_server.cli.command import Flag, flags_of
-from app_server.cli.deployments.flags import DEFAULT_FILE, DEPLOYMENT, ENVIRONMENT, FILE, dashed
+from app_server.cli.deployments.flags import DEFAULT_FILE, DEPLOYMENT, ENVIRONMENT, FILE, dashed, file_of
 from app_server.cli.deployments.loading import need_deployment_packages, plan_of, read
 from app_server.errors import OperatorError
-from app_server.settings import Arity, Settings, all_settings, resolve_settings
+from app_server.settings import Arity, Settings, added, all_settings, resolve_some, with_files
 
 if TYPE_CHECKING:
     from app_server.deployment.backup.carriers import Carrier
@@ -28,7 +28,7 @@ TARGETS = {
     "ansible": "one of the hosts, by ssh",
     "host": "services on this machine",
 }
-_SETTINGS = ("use_config", "store", "store_ttl_s")
+_SETTINGS = ("use_config", "env_file", "store", "store_ttl_s")
 _OF_A_DEPLOYMENT = ("environment", "target", "host", "releases")
 
 FLAGS = (
@@ -68,7 +68,7 @@ def subject_of(namespace: argparse.Namespace, environ: Mapping[str, str], verb: 
     present = system.has_private_folders() and system.has_file_modes()
     system.require(present, "owners and modes of files", where=f"app-server {verb}", hint=hint)
     files = dict(map(_named, getattr(namespace, "also", [])))
-    if "file" not in namespace and ("store" in namespace or not os.path.exists(DEFAULT_FILE)):
+    if "file" not in namespace and ("store" in namespace or not file_of(None).exists()):
         for name in _OF_A_DEPLOYMENT:
             if name in namespace:
                 hint = f"Name the file of the deployment: -f {DEFAULT_FILE}"
@@ -91,17 +91,12 @@ def _named(word: str) -> tuple[str, Path]:
 def _of_this_machine(
     namespace: argparse.Namespace, environ: Mapping[str, str], files: Mapping[str, Path]
 ) -> Subject:
-    given = {setting.name: getattr(namespace, setting.name) for setting in all_settings() if setting.name in namespace}
-    settings = _settings({name: given[name] for name in _SETTINGS if name in given}, environ)
+    flags, variables = with_files({name: getattr(namespace, name) for name in _SETTINGS if name in namespace}, environ)
+    settings = resolve_some(_SETTINGS, flags, added(variables, environ))
     if settings.store == "off" and not files:
         hint = f"Name the server's store with --store, or a deployment with -f {DEFAULT_FILE}."
         raise OperatorError("it is not known what is meant", hint=hint)
     return Subject(settings=None if settings.store == "off" else settings, files=files)
-
-
-def _settings(flags: Mapping[str, Sequence[str]], environ: Mapping[str, str]) -> Settings:
-    names = {variable for each in all_settings() if each.name in _SETTINGS for variable in each.environment}
-    return resolve_settings(flags, {key: text for key, text in environ.items() if key.removesuffix("_FILE") in names})
 
 
 def _of_deployment(
@@ -136,7 +131,7 @@ def _of_deployment(
     if target == "compose":
         return replace(subject, carrier=carriers.in_container(plan, store, folder, verb))
     words = places.store_words(plan)
-    return replace(subject, settings=_settings(_flags(words), places.store_variables(plan)))
+    return replace(subject, settings=resolve_some(_SETTINGS, _flags(words), places.store_variables(plan)))
 
 
 def _flags(words: Sequence[str]) -> dict[str, Sequence[str]]:

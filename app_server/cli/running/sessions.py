@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 from app_server.cli.command import Choices, Command, Flag, Word, flags_of, switch
 from app_server.cli.terminal import say
 from app_server.errors import AppServerError, OperatorError
-from app_server.settings import Setting, Settings, added, all_settings, resolve_settings, with_files
+from app_server.settings import Setting, Settings, added, all_settings, resolve_some, with_files
 
 if TYPE_CHECKING:
     from app_server.store.base import Store
@@ -147,10 +147,8 @@ def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callab
 def _settings(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Settings:
     """The settings, of which the store is one that may be read."""
     flags = {setting.name: getattr(namespace, setting.name) for setting in own_settings() if setting.name in namespace}
-    names = {variable for setting in own_settings() for variable in setting.environment}
     flags, variables = with_files(flags, environ)
-    own = {name: value for name, value in added(variables, environ).items() if name.removesuffix("_FILE") in names}
-    settings = resolve_settings(flags, own)
+    settings = resolve_some(SETTINGS, flags, added(variables, environ))
     _check_store(settings.store)
     return settings
 

@@ -8,7 +8,7 @@ from functools import partial
 
 from app_server.cli.command import Command, flags_of
 from app_server.cli.running.logs import configure_logging
-from app_server.settings import Setting, Settings, all_settings, resolve_settings
+from app_server.settings import Setting, Settings, all_settings, resolve_some
 
 SETTINGS = (
     "port", "address", "unix_socket", "prefix", "use_xheaders", "ssl_certfile", "ssl_keyfile", "ssl_password",
@@ -34,9 +34,7 @@ def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callab
     """What serves the files."""
     flags = {setting.name: getattr(namespace, setting.name) for setting in own_settings() if setting.name in namespace}
     # Variables about sessions and logins are for the applications' server, which may share the environment.
-    names = {variable for setting in own_settings() for variable in setting.environment}
-    own = {name: value for name, value in environ.items() if name.removesuffix("_FILE") in names}
-    return partial(run, resolve_settings(flags, own))
+    return partial(run, resolve_some(SETTINGS, flags, environ))
 
 
 def run(settings: Settings) -> int:

@@ -80,7 +80,8 @@ def in_container(plan: Plan, store: Store, folder: Path, verb: str) -> Carrier:
         hint = "`app-server deploy compose` rolls it out."
         raise OperatorError("nothing was rolled out from here yet", where=str(store.folder), hint=hint)
     head = project(plan.name, store.path(current), folder).head()
-    run = ["run", "--rm", "--no-deps", "--no-TTY", "--interactive", "--entrypoint", "app-server"]
+    # In a folder without a deploy.yaml, which would be asked about.
+    run = ["run", "--rm", "--no-deps", "--no-TTY", "--interactive", "--workdir", "/", "--entrypoint", "app-server"]
     words = [*run, f"app-{plan.instances[0].name}", verb, "-", *store_words(plan)]
     return Carrier(["docker", *head, *words], "docker compose run")
 

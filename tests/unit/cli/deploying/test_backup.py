@@ -100,6 +100,24 @@ def test_deployment_on_this_machine_has_its_secrets_and_certificates(
     assert (other / "etc" / "tls.key").read_text(encoding="utf-8") == "tls.key"
 
 
+def test_deployment_and_store_are_found_from_a_folder_below(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    below, environ = home / "below", {"HOME": str(home)}
+    below.mkdir()
+    monkeypatch.chdir(below)
+    monkeypatch.setenv("HOME", str(home))
+    (home / "pyproject.toml").write_text('[tool.app-server]\nstore = "sessions"\n', encoding="utf-8")
+    assert main(["backup", "of-the-server"], environ) == EXIT_OK
+    assert capsys.readouterr().err == "of-the-server: 1 session, 0 bookmarks\n"
+    (home / "deploy.yaml").write_text(DEPLOYMENT.replace("HOME", str(home)), encoding="utf-8")
+    assert main(["backup", "of-the-deployment"], environ) == EXIT_OK
+    assert capsys.readouterr().err.splitlines()[:2] == [
+        "app-server: using ../deploy.yaml",
+        "of-the-deployment: 1 session, 0 bookmarks, secrets.secret_key, tls.certificate, tls.key",
+    ]
+
+
 def test_backup_passes_through_pipes(
     home: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
 ) -> None:
