@@ -17,7 +17,7 @@ from app_server.settings.table import Settings
 
 PORT = "PORT"
 HOST = "HOST"
-_PORT = integer(1, 65535)
+_parse_port = integer(1, 65535)
 
 
 def from_platform(environ: Mapping[str, str], chosen: Mapping[str, Given]) -> dict[str, Given]:
@@ -30,7 +30,7 @@ def from_platform(environ: Mapping[str, str], chosen: Mapping[str, Given]) -> di
     if not text or "port" in chosen or "unix_socket" in chosen:
         return {}
     try:
-        found = {"port": Given(_PORT(text), PORT)}
+        found = {"port": Given(_parse_port(text), PORT)}
     except ValueError as error:
         what = f"expected {error}, not {shortened(text)}"
         hint = "Hosting platforms set this variable. Unset it, or give --port, which has precedence."
