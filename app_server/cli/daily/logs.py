@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING
 from app_server.cli.command import Command, Flag, Word, switch
 from app_server.cli.daily.history import lines_wanted
 from app_server.cli.daily.target import OF_A_DEPLOYMENT, Asked, asked
+from app_server.cli.deployments.flags import FILE
 from app_server.cli.terminal import note, paint_for
 from app_server.errors import OperatorError
 from app_server.settings import Arity
@@ -44,8 +46,7 @@ COMMAND = Command(
         Flag(names=("--lines",), metavar="N", help="only the last N of each; 0 for all",
              default=f"{SHOWN}, all with --since"),
         switch("--json", "print each line as JSON"),
-        Flag(names=("--file",), metavar="FILE", help="the file that describes the deployment", default="deploy.yaml",
-             group="Which deployment"),
+        replace(FILE, names=("--file",)),
         *OF_A_DEPLOYMENT[1:],
     ),
 )  # fmt: skip

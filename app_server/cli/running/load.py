@@ -41,7 +41,7 @@ COMMAND = Command(
         switch("--yes-this-is-mine", "test a server that does not say that it allows load tests"),
         switch("--json", "print the report as JSON"),
         Flag(names=("--picture",), metavar="FILE", help="also draw the report, as SVG"),
-        Flag(names=("--write",), metavar="[FILE]", arity=Arity.OPTIONAL, default="deploy.yaml",
+        Flag(names=("--write",), metavar="[FILE]", arity=Arity.OPTIONAL, default="the nearest deploy.yaml",
              help="put what --people need into this file; its comments stay"),
     ),
     notes="Ctrl-C ends the test with the report so far.",

@@ -149,7 +149,7 @@ def fetched(url: str) -> int:
 
 
 def put(path: Path, content: Any) -> None:
-    """Write the result, which whoever waits for the file finds whole."""
+    """Write the result; the file gets its name when it is complete."""
     draft = path.with_suffix(".draft")
     draft.write_text(json.dumps(content), encoding="utf-8")
     draft.rename(path)

@@ -1,4 +1,4 @@
-"""The applications' secrets in every target: each is told where the file is, and none has what is in it."""
+"""The applications' secrets in every target: each names the file, and none has what is in it."""
 
 from __future__ import annotations
 

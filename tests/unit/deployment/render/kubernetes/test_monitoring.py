@@ -1,4 +1,4 @@
-"""What the Prometheus Operator is told, by pods and by Services."""
+"""The monitors of the Prometheus Operator, by pods and by Services."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Plans for platforms, and what the server makes of the words that are generated for them."""
+"""Plans for platforms, and the server's settings by the words that are generated for them."""
 
 from __future__ import annotations
 
