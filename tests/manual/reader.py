@@ -45,7 +45,7 @@ class Typed:
 
 @dataclass(frozen=True)
 class Reader:
-    """A person at a shell of the host `container`, in a clone of the project that is at `folder` there and here."""
+    """A person at a shell of the host `container`, in the folder that is at `folder` there and here."""
 
     container: str
     folder: Path
@@ -121,7 +121,7 @@ def image() -> str:
 
 
 def clone(folder: Path) -> None:
-    """What is in a clone of the project, as far as a reader needs it."""
+    """What is in a clone of the project, as far as a reader of docs/containers.md needs it."""
     unwanted = shutil.ignore_patterns("__pycache__", "*.pyc")
     for path in PARTS:
         if (ROOT / path).is_dir():
@@ -141,6 +141,7 @@ def write_applications(folder: Path, *names: str) -> None:
 @contextmanager
 def reader(folder: Path) -> Iterator[Reader]:
     """A reader on a fresh host that has the engine of this one, with a clone of the project in the folder."""
+    clone(folder)
     with _running(
         folder, "--init", "--network", "host", "--volume", "/var/run/docker.sock:/var/run/docker.sock"
     ) as found:
@@ -149,7 +150,7 @@ def reader(folder: Path) -> Iterator[Reader]:
 
 @contextmanager
 def reader_of_a_host(folder: Path) -> Iterator[Reader]:
-    """A reader who is root on a fresh host of their own, which systemd has started."""
+    """A reader who is root on a fresh host of their own, which systemd has started; there is no clone."""
     folders = ("--tmpfs", "/run", "--tmpfs", "/run/lock", "--tmpfs", "/tmp")
     # On a host, systemd shares the mounts of the root with its services; in a container it leaves that to others.
     boot = ("/bin/sh", "-c", "mount --make-rshared / && exec /sbin/init")
@@ -163,7 +164,6 @@ def reader_of_a_host(folder: Path) -> Iterator[Reader]:
 @contextmanager
 def _running(folder: Path, *options: str, command: tuple[str, ...] = ()) -> Iterator[Reader]:
     name = f"app-server-test-{uuid.uuid4().hex[:12]}"
-    clone(folder)
     docker("run", "--detach", "--name", name, "--volume", f"{folder}:{folder}", *options, image(), *command)
     try:
         yield Reader(name, folder)

@@ -44,8 +44,8 @@ END_BY_HAND = "systemctl kill --signal KILL by-hand; systemctl stop by-hand; sys
 
 @pytest.fixture(scope="module")
 def root(engine: None, wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
-    """Root, in a clone that has applications of their own."""
-    folder = tmp_path_factory.getbasetemp() / "clone"
+    """Root, in a folder with applications of their own and app-server's wheel, which is enough for these pages."""
+    folder = tmp_path_factory.getbasetemp() / "site"
     folder.mkdir()
     try:
         with reader_of_a_host(folder) as found:
