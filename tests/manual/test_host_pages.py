@@ -33,7 +33,7 @@ HERE = {"service": {"open_files": 4096, "drain_s": 1}}
 # Of what the page says nothing, for any deployment will do.
 ANY = {"apps": {"myapp": "myapp.py"}, "public": "apps.example.org"}
 # What logs in to hosts: tests/ansible has them.
-OF_HOSTS = "ansible-playbook |app-server deploy ansible "
+OF_HOSTS = "ansible-(playbook|vault) |export ANSIBLE_|app-server deploy ansible "
 INSTANCES = ("a1", "a2", "a3")
 STOP = "systemctl disable --now app-server.target " + " ".join(f"app-server@{name}" for name in INSTANCES)
 # By hand as the service's user too, and with the unit's folder: sessions that one user saves are closed to the others.
