@@ -106,7 +106,14 @@ def _without_overridden(config: Mapping[str, Given], stated: Mapping[str, Given]
 def variables_of(flags: Mapping[str, Sequence[str]], environ: Mapping[str, str]) -> dict[str, str]:
     """The variables of the file that --env-file names, if it is given. OperatorError for what cannot be read."""
     given = choose(flags, {name: environ[name] for name in _NAMING_FILES if name in environ}).get("env_file")
-    return read_variables(given.value, given.where) if given is not None else {}
+    if given is None:
+        return {}
+    found = read_variables(given.value, given.where)
+    for name in _NAMING_FILES:
+        if name in found and name not in environ:
+            hint = "Leave it out. Set it in the environment, or use the flag."
+            raise OperatorError("names a file that is read before this one", where=f"{given.value}: {name}", hint=hint)
+    return found
 
 
 def with_project(flags: Mapping[str, Sequence[str]], environ: Mapping[str, str]) -> dict[str, Sequence[str]]:

@@ -1,10 +1,15 @@
 """Where the secrets of the server and of its applications come from; they are never in deploy.yaml itself."""
 
+import re
 from typing import Annotated, ClassVar
+
+from pydantic import field_validator
 
 from app_server.deployment.spec.base import Model
 from app_server.deployment.spec.readers import text
 from app_server.deployment.spec.words import AbsolutePath, FilePath, Variable
+
+_VARIABLE = re.compile(r"(export\s+)?[A-Z][A-Z0-9_]*=")
 
 Credential = Annotated[str, text("the name of a credential", r"[A-Za-z0-9_.-]{1,100}")]
 
@@ -34,6 +39,14 @@ class ApplicationSecrets(Model):
     host has"""
     credential: Credential | None = None
     """a systemd credential with this content, encrypted or not"""
+
+    @field_validator("file")
+    @classmethod
+    def _refuse_variable(cls, file: str | None) -> str | None:
+        """Without a quote: it is a secret, which the generated files would contain as a path."""
+        if file is not None and _VARIABLE.match(file):
+            raise ValueError("expected the path of a file, not a variable. Write the line to a file, and name that")
+        return file
 
 
 class Secrets(Model):

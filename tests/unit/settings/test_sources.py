@@ -12,9 +12,10 @@ import pytest
 from app_server.settings import (
     Settings,
     resolve_settings,
+    variables_of,
     with_signing_key,
 )
-from tests.unit.settings.faulty import config, fault
+from tests.unit.settings.faulty import config, fault, refusal
 
 
 def test_nothing_given_means_the_defaults() -> None:
@@ -149,3 +150,15 @@ def test_trusted_proxies_may_stand_in_one_word_or_in_several() -> None:
 def test_import_brings_neither_bokeh_nor_tornado() -> None:
     program = "import sys, app_server.settings; sys.exit(bool({'bokeh', 'tornado', 'yaml'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("name", ["APP_SERVER_ENV_FILE", "APP_SERVER_USE_CONFIG"])
+def test_file_of_variables_cannot_say_which_files_are_read(tmp_path: Path, name: str) -> None:
+    file = tmp_path / ".env"
+    file.write_text(f"A=1\n{name}=other\n")
+    assert refusal(lambda: variables_of({"env_file": [str(file)]}, {})) == (
+        f"{file}: {name}: names a file that is read before this one. "
+        "Leave it out. Set it in the environment, or use the flag."
+    )
+    # A deployment has both variables; those of the file have no effect.
+    assert variables_of({"env_file": [str(file)]}, {name: "none"})["A"] == "1"

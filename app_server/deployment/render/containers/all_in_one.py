@@ -29,6 +29,7 @@ def render(plan: Plan) -> Files:
     text = jinja.get_template("supervisord.conf").render(
         **settings(plan),
         header=header(plan, "all-in-one"),
+        secrets=plan.secrets,
         programs=[(instance.name, command(instance.command)) for instance in plan.instances],
     )
     files = {f"{FOLDER}/supervisord.conf": File(text)}

@@ -37,6 +37,8 @@ def test_secret_that_was_written_into_the_file_is_not_quoted() -> None:
         (secrets.Secret, {"environment": "A-B"},
          "environment: expected the name of an environment variable, not 'A-B'"),
         (secrets.Secret, {"credential": "a/b"}, "credential: expected the name of a credential, not 'a/b'"),
+        (secrets.ApplicationSecrets, "DB_PASSWORD=hunter2",
+         "file: expected the path of a file, not a variable. Write the line to a file, and name that"),
         (secrets.ApplicationSecrets, {"file": "-x"}, "file: expected the path of a file, not '-x'"),
     ],
 )  # fmt: skip

@@ -28,6 +28,22 @@ def test_it_is_made_only_for_whoever_asks_for_it(tmp_path: Path) -> None:
     assert not is_wanted("all-in-one", resolve_plan(loaded(tmp_path), layout="compose"))
 
 
+def test_head_says_how_secrets_get_into_the_container(tmp_path: Path) -> None:
+    text = (
+        "service: {secrets: apps.env}\nsecrets: {secret_key: {file: /etc/x}, cookie_secret: {environment: KEY}, "
+        "store: {environment: APP_SERVER_STORE}}\n"
+    )
+    plan = resolve_plan(loaded(tmp_path, MINIMAL + text), layout="compose")
+    head = render("all-in-one", plan)["docker/all-in-one/site/supervisord.conf"].text.partition("[supervisord]")[0]
+    assert head.splitlines()[-6:-1] == [
+        "; Secrets are arguments of `docker run`; user 10001 must be able to read each FILE, which is yours:",
+        ";   -v FILE:/run/secrets/secret_key:ro -e BOKEH_SECRET_KEY_FILE=/run/secrets/secret_key",
+        ';   -e BOKEH_COOKIE_SECRET="$KEY"',
+        ";   -e APP_SERVER_STORE",
+        ";   -v FILE:/run/secrets/variables:ro -e APP_SERVER_ENV_FILE=/run/secrets/variables",
+    ]
+
+
 def test_another_proxy_is_refused(tmp_path: Path) -> None:
     plan = resolve_plan(loaded(tmp_path, MINIMAL + "proxy: apache\n"), layout="compose")
     with pytest.raises(OperatorError) as caught:
