@@ -12,7 +12,7 @@ from app_server.settings.contradictions import WAYS_TO_LOG_IN
 from app_server.settings.files.config import bokeh_environment, from_config
 from app_server.settings.files.nearest import nearest
 from app_server.settings.files.pyproject import apps_of, is_toml
-from app_server.settings.files.variables import added, parse_variables, read_variables
+from app_server.settings.files.variables import added, read_variables
 from app_server.settings.platform import used_or_not
 from app_server.settings.readable import closed_folder
 from app_server.settings.reading import FILE_ENDING, Given
@@ -70,7 +70,6 @@ __all__ = [
     "from_flags",
     "is_toml",
     "nearest",
-    "parse_variables",
     "read_variables",
     "resolve_settings",
     "resolve_some",

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Error, Page
 
 from app_server.security.auth.passwords import Cost, hash_password
 from tools.manual import ROOT
@@ -84,7 +84,7 @@ def _open(page: Page, address: str) -> None:
     for _ in range(100):
         try:
             answer = page.goto(address)
-        except Exception:  # the connection is refused until it listens
+        except Error:  # the connection is refused until it listens
             answer = None
         if answer is not None and answer.ok:
             return

@@ -12,7 +12,7 @@ from app_server.deployment.rules import judge
 from app_server.deployment.targets import Layout
 from app_server.errors import OperatorError
 from tests.unit.deployment.making import loaded
-from tests.unit.deployment.render.kubernetes.test_manifests import manifests, of_kind
+from tests.unit.deployment.render.kubernetes.making import manifests, of_kind
 
 HEAD = "name: site\napps: {a: a.py, b: {path: b.py, instances: 2}}\ninstances: 3\nproxy: none\n"
 PUBLIC = "public: {hosts: tools.example.org, scheme: https}\n"

@@ -23,8 +23,7 @@ from tests.support.deployments.discovery import discovery
 from tests.support.missing import missing
 from tests.support.waiting import patience
 from tests.unit.deployment.making import loaded
-from tests.unit.deployment.render.kubernetes.test_kustomize import CLUSTER
-from tests.unit.deployment.render.kubernetes.test_manifests import CUSTOM, DEPLOYMENTS, manifests, of_kind
+from tests.unit.deployment.render.kubernetes.making import CLUSTER, CUSTOM, DEPLOYMENTS, manifests, of_kind
 
 # The first version whose kustomize knows components.
 OLDEST = (1, 21)

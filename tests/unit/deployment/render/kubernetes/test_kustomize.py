@@ -12,11 +12,9 @@ from app_server.deployment.plan.resolver import resolve_plan
 from app_server.deployment.render import Files, render
 from app_server.deployment.render.kubernetes.manifests import parts
 from tests.unit.deployment.making import loaded
-from tests.unit.deployment.render.kubernetes.test_manifests import DEPLOYMENTS
+from tests.unit.deployment.render.kubernetes.making import CLUSTER, DEPLOYMENTS
 
 ALL = "two pools, secrets, TLS"
-CLUSTER = DEPLOYMENTS["all of a cluster"].replace("assigned_users", "autoscale: {max: 4, sessions: 30}, assigned_users")
-CLUSTER += "sessions: {store: valkey}\n"
 
 
 def written(folder: Path, text: str) -> Files:

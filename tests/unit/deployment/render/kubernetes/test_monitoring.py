@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.unit.deployment.render.kubernetes.test_manifests import DEPLOYMENTS, manifests, of_kind
+from tests.unit.deployment.render.kubernetes.making import DEPLOYMENTS, manifests, of_kind
 
 SERVICE = DEPLOYMENTS["three"] + "kubernetes: {prometheus: monitoring, monitor: service}\n"
 

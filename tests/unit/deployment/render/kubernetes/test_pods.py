@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.unit.deployment.render.kubernetes.test_manifests import DEPLOYMENTS, manifests, of_kind
+from tests.unit.deployment.render.kubernetes.making import DEPLOYMENTS, manifests, of_kind
 
 
 def test_arguments_of_an_application_stay_last(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import yaml
 from app_server.deployment.render.kubernetes.scaling import ADAPTER_RULE, METRIC
 from app_server.errors import OperatorError
 from app_server.observe.exposition import NOW
-from tests.unit.deployment.render.kubernetes.test_manifests import manifests, of_kind
+from tests.unit.deployment.render.kubernetes.making import manifests, of_kind
 
 SAVED = "sessions: {store: valkey}\n"
 WISH = "kubernetes: {prometheus: monitoring, autoscale: {max: 5, sessions: 40}}\n"
