@@ -9,6 +9,7 @@ import posixpath
 import re
 from dataclasses import dataclass
 
+from app_server.deployment.image_names import ImageName
 from app_server.deployment.load import DEFAULT_NAME, LoadedSpec
 
 BASE = "app-server"
@@ -87,14 +88,13 @@ def contained(loaded: LoadedSpec, beside: str) -> Contained:
 
 def is_base(image: str) -> bool:
     """Whether an image is a base of others, whatever its tag."""
-    return image.partition("@")[0].partition(":")[0] in BASES
+    return ImageName.of(image).repository in BASES
 
 
 def _tagged(image: str, environment: str) -> str:
     """The same image for an environment that builds its own, such as site:2-staging."""
-    folder, slash, last = image.partition("@")[0].rpartition("/")
-    name, _, tag = last.partition(":")
-    return f"{folder}{slash}{name}:{tag or 'latest'}-{re.sub(r'[^A-Za-z0-9_.-]', '-', environment)}"
+    name = ImageName.of(image)
+    return f"{name.repository}:{name.tag or 'latest'}-{re.sub(r'[^A-Za-z0-9_.-]', '-', environment)}"
 
 
 def image_name(name: str) -> str:

@@ -17,6 +17,7 @@ from app_server.deployment.daily.states import (
     applications_of,
     with_missing,
 )
+from app_server.deployment.image_names import ImageName
 from app_server.deployment.plan.values import Plan
 from app_server.deployment.render.containers.swarm import service_of
 from app_server.deployment.rollout import docker
@@ -189,7 +190,7 @@ def name_of(plan: Plan, service: str, slot: str) -> str:
 
 def _state(plan: Plan, task: Task, revision: str) -> InstanceState:
     state = _STATES.get(task.state, task.state)
-    release = task.image.rpartition(":")[2] if task.name != PROXY else ""
+    release = ImageName.of(task.image).tag if task.name != PROXY else ""
     applications = applications_of(plan, task.name)
     return InstanceState(
         task.name, task.node, state, task.since_s, release, applications, revision=revision if applications else ""

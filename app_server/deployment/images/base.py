@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from app_server.deployment.contained import BASE, BASES, LABEL
+from app_server.deployment.image_names import ImageName
 from app_server.deployment.images.registry import has_registry, pull, push, require_registry
 from app_server.deployment.images.sources import DOCKERFILE, sources
 from app_server.deployment.progress.progress import Progress
@@ -25,8 +26,7 @@ OWN = f"{BASE}:{__version__}"
 
 def pip_of(base: str) -> str:
     """The image that brings pip, beside the base."""
-    folder, slash, last = base.partition("@")[0].rpartition("/")
-    return f"{folder}{slash}{last.partition(':')[0]}:pip"
+    return f"{ImageName.of(base).repository}:pip"
 
 
 def pip_secret(file: Path) -> tuple[str, str]:
@@ -99,9 +99,10 @@ def _build(
     image: str, target: str, clone: Path, progress: Progress, secret: Sequence[str], dockerfile: str
 ) -> None:
     words = ["--file", str(clone / dockerfile), "--tag", image, "--build-arg", f"VERSION={__version__}"]
-    name, _, tag = image.rpartition(":")
-    if name in BASES and tag in (__version__, "latest"):  # each by its version, and as what Dockerfiles begin with
-        words += ["--tag", f"{name}:{'latest' if tag == __version__ else __version__}"]
+    name = ImageName.of(image)
+    if name.repository in BASES and name.tag in (__version__, "latest"):
+        # Each by its version, and as what Dockerfiles begin with.
+        words += ["--tag", f"{name.repository}:{'latest' if name.tag == __version__ else __version__}"]
     # Around what a wheel brought there may be a repository of something else.
     if (clone / ".git").exists() and (revision := revision_of(clone)):
         words += ["--build-arg", f"REVISION={revision}"]

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from app_server.deployment.contained import BASE, LABEL, is_base
+from app_server.deployment.image_names import ImageName
 from app_server.deployment.images.base import pip_of, pip_secret, provide, provide_pip, refuse_foreign
 from app_server.deployment.images.contents import Contents
 from app_server.deployment.images.context import context_of
@@ -105,7 +106,7 @@ def build(wish: Wish, progress: Progress) -> int:
         raise
     if wish.pushed:
         digest = push(wish.name, progress)
-        progress(f"digest:  {wish.name.rpartition(':')[0]}@{digest}")
+        progress(f"digest:  {ImageName.of(wish.name).repository}@{digest}")
     progress(f"run it:  docker run --rm {' '.join(HARDENED)} -p 127.0.0.1:5006:5006 {wish.name}")
     progress(f"open it: http://localhost:5006{wish.contents.routes[0] if len(wish.contents.routes) == 1 else '/'}")
     return 0
@@ -175,7 +176,7 @@ def _labels(wish: Wish) -> Iterator[tuple[str, str]]:
     about = {
         "title": wish.name,
         "description": f"Serves {', '.join(wish.contents.routes)}",
-        "version": wish.name.rpartition(":")[2],
+        "version": ImageName.of(wish.name).tag,
         "revision": wish.revision,
         "licenses": "",
         "base.name": wish.base,

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from app_server.deployment.image_names import ImageName
+
 PROXY = "proxy"
 
 
@@ -52,9 +54,7 @@ def _changes(
 
 def content_name(image: str, image_id: str) -> str:
     """A name for an image that says what is in it: `site:latest` and sha256:4f2a... give `site:4f2a...`."""
-    name, _, digest = image.partition("@")
-    folder, slash, last = name.rpartition("/")
-    return f"{folder}{slash}{last.partition(':')[0]}:{image_id.removeprefix('sha256:')[:12]}"
+    return f"{ImageName.of(image).repository}:{image_id.removeprefix('sha256:')[:12]}"
 
 
 def ago(releases: Sequence[int], current: int | None, back: int = 1) -> int | None:

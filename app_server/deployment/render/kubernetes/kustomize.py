@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import yaml
 
+from app_server.deployment.image_names import ImageName
 from app_server.deployment.plan.values import Plan
 from app_server.deployment.render import File, Files
 from app_server.deployment.render.kubernetes.manifests import dumped, made_before, parts
@@ -73,10 +74,9 @@ def _images(found: Mapping[str, Sequence[Object]]) -> Iterator[dict[str, str]]:
     """Every image with its tag or digest, where `kustomize edit set image` finds it."""
     images = [pod["containers"][0]["image"] for pod in _pods(found)]
     for image in dict.fromkeys(images):
-        name, at, digest = image.partition("@")
-        folder, slash, last = name.rpartition("/")
-        stem, _, tag = last.partition(":")
-        yield {"name": f"{folder}{slash}{stem}", **({"digest": digest} if at else {"newTag": tag or "latest"})}
+        name = ImageName.of(image)
+        which = {"digest": name.digest} if name.digest else {"newTag": name.tag or "latest"}
+        yield {"name": name.repository, **which}
 
 
 def _pods(found: Mapping[str, Sequence[Object]]) -> Iterator[Object]:
