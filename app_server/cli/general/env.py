@@ -24,7 +24,7 @@ COMMAND = Command(
 def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callable[[], int]:
     """What runs the command."""
     words = namespace.words[1:] if namespace.words[:1] == ["--"] else namespace.words
-    if not words:
+    if not words or not words[0]:
         raise OperatorError("is required", where="COMMAND", hint=f"For example: {COMMAND.examples[0]}")
     flags = {"env_file": namespace.env_file} if "env_file" in namespace else {}
     _, variables = with_files(flags, environ)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -27,15 +28,15 @@ def search_path(folder: Path, home: Path | None) -> list[Path]:
 def nearest(name: str, environ: Mapping[str, str], wanted: Callable[[Path], bool] = Path.is_file) -> Path | None:
     """The path of the nearest file of this name, as seen from the current folder; None if there is none.
 
-    `wanted` says whether it can be this file. OperatorError for one in a folder above that belongs to another user,
-    and if the current folder was deleted.
+    `wanted` says whether it can be this file. OperatorError for one that belongs to another user, if it is in a folder
+    above or in one that everyone can write to, such as /tmp; and if the current folder was deleted.
     """
     here = _current_folder()
     home = environ.get("HOME") or environ.get("USERPROFILE")
     for folder in search_path(here, Path(os.path.abspath(home)) if home else None):
         path = folder / name
         if wanted(path):
-            if folder != here:
+            if folder != here or folder.stat().st_mode & stat.S_IWOTH:
                 _refuse_foreign(path)
             return Path(os.path.relpath(path))
     return None

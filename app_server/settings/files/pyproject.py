@@ -24,7 +24,7 @@ _PLACE = re.compile(r"^(.*) \(at (?:line (\d+), column (\d+)|end of document)\)$
 
 def is_toml(path: str) -> bool:
     """Whether a configuration file is a pyproject.toml, or another file of this form."""
-    return path.endswith(".toml")
+    return path.lower().endswith(".toml")
 
 
 def nearest_project(environ: Mapping[str, str]) -> str | None:

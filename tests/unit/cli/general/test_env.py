@@ -36,10 +36,11 @@ def test_file_may_be_named_by_the_project_or_by_a_variable(tmp_path: Path, monke
 
 
 def test_mistake_is_told_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["env"], {}) == EXIT_USAGE
-    assert capsys.readouterr().err == (
-        "app-server: COMMAND: is required. For example: app-server env --env-file .env python migrate.py\n"
-    )
+    for words in (["env"], ["env", "", "x"]):
+        assert main(words, {}) == EXIT_USAGE
+        assert capsys.readouterr().err == (
+            "app-server: COMMAND: is required. For example: app-server env --env-file .env python migrate.py\n"
+        )
     assert main(["env", "--env-file", "/no/such", "true"], {}) == EXIT_USAGE
     assert capsys.readouterr().err == "app-server: --env-file: /no/such does not exist\n"
     assert main(["env", "/no/such"], {"PATH": ""}) == EXIT_FAILED

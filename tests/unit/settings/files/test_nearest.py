@@ -50,6 +50,9 @@ def test_file_above_that_belongs_to_another_user_is_refused(tmp_path: Path, monk
     assert str(caught.value) == f"{tmp_path}/x: belongs to another user, and is only read if you name it"
     monkeypatch.chdir(tmp_path)
     assert nearest("x", {"HOME": str(tmp_path)}) == Path("x"), "the current folder is one's own choice"
+    tmp_path.chmod(0o1777)
+    with pytest.raises(OperatorError, match="belongs to another user"):
+        nearest("x", {"HOME": str(tmp_path)})
 
 
 def test_deleted_folder_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
