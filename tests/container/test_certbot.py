@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.containers.engine import docker
-from tests.support.containers.images import TAG
+from tests.support.containers.images import build
 from tests.support.containers.stack import Stack, app_server, removed, written_stack
 from tests.support.ports import free_port
 from tests.support.servers.acme import Authority, running_authority
@@ -28,8 +28,7 @@ public: {HOST}
 tls: {{mode: acme, acme: {{email: a@example.org, directory: "DIRECTORY", image: "IMAGE", authority: "ROOT_PEM"}}}}
 paths: {{apps: "{{root}}/tests/container/apps"}}
 containers:
-  build_context: "{{root}}"
-  images: {{app: "app-server:{TAG}", proxy: "app-server-nginx-certbot:{TAG}"}}
+  images: {{app: "APP", proxy: "PROXY"}}
   publish: {{http: {{port}}, https: HTTPS, address: 127.0.0.1}}
 """
 CERTBOT = """\
@@ -84,12 +83,15 @@ def started(stack: Stack) -> str:
     return str(stack.inspect("proxy")["State"]["StartedAt"])
 
 
-def test_first_certificate_and_its_renewal_reach_the_running_proxy(certbot: str, tmp_path: Path) -> None:
+def test_first_certificate_and_its_renewal_reach_the_running_proxy(
+    app_image: str, certbot: str, tmp_path: Path
+) -> None:
     http, https = free_port(), free_port()
     bridge = docker("network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Gateway}}")
     with running_authority(tmp_path / "authority", http, bridge) as authority:
         text = DEPLOY.replace("DIRECTORY", authority.directory).replace("IMAGE", certbot)
         text = text.replace("ROOT_PEM", str(authority.own_root)).replace("HTTPS", str(https))
+        text = text.replace("APP", app_image).replace("PROXY", build("app-server-nginx"))
         with rolled_out(tmp_path, text, http) as stack:
             since = started(stack)
             until(lambda: served(authority, https) is not None, "the first certificate is served", 120)
