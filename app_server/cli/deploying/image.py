@@ -92,7 +92,8 @@ def _base(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callable
     """What builds app-server's own image. OperatorError for words that are about applications."""
     from app_server.deployment.images.base import OWN, pip_secret, rebuild
     from app_server.deployment.images.image import full_name
-    from app_server.deployment.images.sources import DOCKERFILE, sources
+    from app_server.deployment.images.sources import sources
+    from app_server.deployment.own_files import DOCKERFILE
 
     about = [name for name in ("requirements", "include", "base", "no_try", "file", "environment") if name in namespace]
     if namespace.files or about:

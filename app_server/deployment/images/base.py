@@ -13,7 +13,8 @@ from pathlib import Path
 from app_server.deployment.contained import BASE, BASES, LABEL
 from app_server.deployment.image_names import ImageName
 from app_server.deployment.images.registry import has_registry, pull, push, require_registry
-from app_server.deployment.images.sources import DOCKERFILE, sources
+from app_server.deployment.images.sources import sources
+from app_server.deployment.own_files import DOCKERFILE
 from app_server.deployment.progress.progress import Progress
 from app_server.deployment.rollout import docker
 from app_server.deployment.rollout.history import revision_of

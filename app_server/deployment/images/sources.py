@@ -8,13 +8,10 @@ import tempfile
 from pathlib import Path
 
 from app_server import system
+from app_server.deployment import own_files
 from app_server.errors import OperatorError
 from app_server.version import __version__
 
-DOCKERFILE = "docker/app-server/Dockerfile"
-_PACKAGE = Path(__file__).resolve().parents[2]
-# In a wheel: what is beside the package in a clone, and where that is in the package.
-_BROUGHT = {"deploy": "deployment/templates", "ansible": "deployment/playbooks", "": "deployment/sources"}
 # What the Dockerfiles copy from a clone.
 _OF_IMAGES = (
     ".dockerignore", "LICENSE", "README.md", "hatch_build.py", "pyproject.toml",
@@ -29,32 +26,6 @@ _PARTS = {
 """What a part consists of: a path in a clone, and its name in the new folder."""
 
 
-def _place(path: str) -> Path:
-    """Where a path of a clone is here."""
-    clone = own_clone()
-    if clone is not None:
-        return clone / path
-    first, _, rest = path.partition("/")
-    if first in _BROUGHT:
-        return _PACKAGE / _BROUGHT[first] / rest
-    return _PACKAGE / _BROUGHT[""] / path
-
-
-def own_clone() -> Path | None:
-    """The clone that this program runs from; None if it was installed from a wheel."""
-    clone = _PACKAGE.parent
-    return clone if (clone / DOCKERFILE).is_file() else None
-
-
-def brought(path: str) -> Path:
-    """A file of a clone, such as requirements/image.txt, where it is here. OperatorError if it is missing."""
-    found = _place(path)
-    if not found.is_file():
-        hint = "Run this where app-server is installed from its wheel: its image has no such files."
-        raise OperatorError("is missing", where=str(found), hint=hint)
-    return found
-
-
 def export(part: str, folder: Path) -> None:
     """Copy what this program brings along into a new folder: a part of a clone, or `images`, what images are built of.
 
@@ -66,10 +37,10 @@ def export(part: str, folder: Path) -> None:
         origin = sources()
         found = [] if origin is None else [(origin / name, folder / name) for name in _OF_IMAGES]
     else:
-        found = [(_place(path), folder / name) for path, name in _PARTS[part]]
+        found = [(own_files.place(path), folder / name) for path, name in _PARTS[part]]
     if not found or not all(origin.exists() for origin, _ in found):
         hint = "Run this where app-server is installed from its wheel: its image has no such files."
-        raise OperatorError("is missing", where=str(_PACKAGE / _BROUGHT[""]), hint=hint)
+        raise OperatorError("is missing", where=str(own_files.place("")), hint=hint)
     try:
         for origin, target in found:
             _copy(origin, target)
@@ -87,10 +58,10 @@ def _copy(origin: Path, target: Path) -> None:
 
 def sources() -> Path | None:
     """A folder that images can be built of; None if there is none. OperatorError if it cannot be written."""
-    clone = own_clone()
+    clone = own_files.own_clone()
     if clone is not None:
         return clone
-    if not (_PACKAGE / _BROUGHT[""] / DOCKERFILE).is_file():
+    if not own_files.place(own_files.DOCKERFILE).is_file():
         return None
     return _assembled(_cache() / f"sources-{__version__}")
 
@@ -120,10 +91,10 @@ def _assembled(folder: Path) -> Path:
             hint = "Set XDG_CACHE_HOME to a folder of your own."
             raise OperatorError("belongs to another user", where=str(folder.parent), hint=hint)
         draft = Path(tempfile.mkdtemp(prefix=".sources-", dir=folder.parent))
-        shutil.copytree(_PACKAGE / _BROUGHT[""], draft, dirs_exist_ok=True)
+        shutil.copytree(own_files.place(""), draft, dirs_exist_ok=True)
         for name in ("deploy", "ansible"):
-            shutil.copytree(_PACKAGE / _BROUGHT[name], draft / name, ignore=shutil.ignore_patterns("__pycache__"))
-        shutil.copytree(_PACKAGE, draft / "app_server", ignore=_what_is_beside)
+            shutil.copytree(own_files.place(name), draft / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(own_files.PACKAGE, draft / "app_server", ignore=_what_is_beside)
         shutil.rmtree(folder, ignore_errors=True)
         draft.rename(folder)
     except OSError as error:
@@ -132,5 +103,6 @@ def _assembled(folder: Path) -> Path:
 
 
 def _what_is_beside(folder: str, names: list[str]) -> list[str]:
-    own = {Path(path).name for path in _BROUGHT.values()} if Path(folder) == _PACKAGE / "deployment" else set()
+    is_there = Path(folder) == own_files.PACKAGE / "deployment"
+    own = {Path(path).name for path in own_files.PLACES.values()} if is_there else set()
     return [name for name in names if name == "__pycache__" or name in own]

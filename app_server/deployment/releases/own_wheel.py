@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path, PurePosixPath
 
-from app_server.deployment.images.sources import own_clone
+from app_server.deployment.own_files import own_clone
 from app_server.errors import OperatorError
 from app_server.version import NAME
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app_server.deployment.images.sources import brought, own_clone
+from app_server.deployment.own_files import brought, own_clone
 from app_server.deployment.releases.own_wheel import pip, write_own_wheel
 from app_server.errors import OperatorError
 

@@ -11,6 +11,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from app_server.deployment.own_files import place
 from app_server.deployment.plan.values import Plan
 from app_server.deployment.render.compiled import CompiledTemplates
 from app_server.errors import InternalError, OperatorError
@@ -30,11 +31,10 @@ OPTIONS: Mapping[str, Any] = {
 
 @cache
 def template_root() -> Path:
-    """The folder `deploy/`: in the wheel beside this package, else in the repository."""
-    here = Path(__file__).resolve()
-    for root in (here.parents[1] / "templates", here.parents[3] / "deploy"):
-        if root.is_dir():
-            return root
+    """The folder `deploy/` of a clone, or what the wheel has of it. OperatorError if there is none."""
+    root = place("deploy")
+    if root.is_dir():
+        return root
     raise OperatorError(
         "this installation has no templates of configurations, as the images of app-server have none",
         hint="Run the command where app-server was installed with pip.",

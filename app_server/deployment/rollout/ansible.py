@@ -18,6 +18,7 @@ from typing import Any, TextIO
 import yaml
 
 from app_server import programs
+from app_server.deployment.own_files import place
 from app_server.deployment.plan.values import Plan
 from app_server.deployment.progress.progress import Progress, duration
 from app_server.deployment.progress.tasks import Tasks
@@ -41,11 +42,10 @@ NO_HOOKS = RolloutHooks(None)
 
 def playbooks() -> Path:
     """The folder of playbooks and roles: beside the package's sources, or in the installed package."""
-    here = Path(__file__).resolve()
-    for folder in (here.parents[1] / "playbooks", here.parents[3] / "ansible"):
-        if (folder / "site.yml").exists():
-            return folder
-    raise OperatorError("the playbooks are missing", where=str(here.parents[1]), hint="Install app-server again.")
+    folder = place("ansible")
+    if not (folder / "site.yml").exists():
+        raise OperatorError("the playbooks are missing", where=str(folder), hint="Install app-server again.")
+    return folder
 
 
 def program() -> str:

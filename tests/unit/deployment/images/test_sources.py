@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from app_server.deployment.images import sources as module
-from app_server.deployment.images.sources import brought, export, sources
+from app_server.deployment import own_files
+from app_server.deployment.images.sources import export, sources
+from app_server.deployment.own_files import brought
 from app_server.errors import OperatorError
 from app_server.version import __version__
 
@@ -26,7 +27,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ):  # fmt: skip
         (place / path).parent.mkdir(parents=True, exist_ok=True)
         (place / path).write_text(path, encoding="utf-8")
-    monkeypatch.setattr(module, "_PACKAGE", place)
+    monkeypatch.setattr(own_files, "PACKAGE", place)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return place
 
