@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import TextIO
 
 from app_server import system
-from app_server.errors import AppServerError, OperatorErrors
+from app_server.errors import AppServerError, OperatorErrors, in_one_line
 
 # ANSI: bold for headings, cyan for what can be typed, red for faults.
 STYLES = {"heading": "1", "word": "36", "fault": "1;31"}
@@ -71,5 +71,6 @@ def complain(error: AppServerError, environ: Mapping[str, str]) -> None:
     """Write one line about an error to stderr, or one about each of several."""
     paint = paint_for(sys.stderr, environ)
     for fault in error.faults if isinstance(error, OperatorErrors) else (error,):
-        line = " ".join(str(fault).split())
+        # It may quote a file or a peer, whose codes must not reach the terminal.
+        line = in_one_line(" ".join(str(fault).split()))
         note(f"{paint('fault', 'app-server:')} {line}")

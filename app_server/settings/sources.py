@@ -24,6 +24,7 @@ _ALTERNATIVES = (
     ({"log_json"}, {"log_format"}),
     ({"include_headers"}, {"exclude_headers"}),
     ({"include_cookies"}, {"exclude_cookies"}),
+    ({"dev"}, {"num_procs", "isolation"}),
 )
 """Settings that exclude each other. A flag or variable of one side overrides what a file says of the other."""
 _NAMING_FILES = ("APP_SERVER_USE_CONFIG", "APP_SERVER_ENV_FILE")
@@ -96,11 +97,17 @@ def choose(
 
 def _without_overridden(config: Mapping[str, Given], stated: Mapping[str, Given]) -> dict[str, Given]:
     """The settings of a file without those that exclude what flags or variables say."""
+    said = {name for name, given in stated.items() if not _is_harmless(name, given.value)}
     left_out: set[str] = set()
     for one, other in _ALTERNATIVES:
-        left_out |= other if one & stated.keys() else set()
-        left_out |= one if other & stated.keys() else set()
+        left_out |= other if one & said else set()
+        left_out |= one if other & said else set()
     return {name: given for name, given in config.items() if name not in left_out}
+
+
+def _is_harmless(name: str, value: object) -> bool:
+    """Whether a value excludes nothing, such as --num-procs 1 or a variable that switches something off."""
+    return value is False or value == "none" or (name == "num_procs" and value == 1)
 
 
 def variables_of(flags: Mapping[str, Sequence[str]], environ: Mapping[str, str]) -> dict[str, str]:

@@ -65,3 +65,8 @@ def test_reader_that_has_left_is_no_fault() -> None:
     done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, timeout=60, check=False)
     os.close(writing)
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_error_does_not_send_codes_of_a_file_to_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    complain(OperatorError("is not a setting", where="pyproject.toml:1: \x1b[31mred\u202e"), {})
+    assert capsys.readouterr().err == "app-server: pyproject.toml:1: \\x1b[31mred\\u202e: is not a setting\n"

@@ -196,3 +196,13 @@ def test_flag_overrides_what_it_excludes_in_the_table(tmp_path: Path) -> None:
     assert (settings.unix_socket, settings.log_format, settings.include_cookies) == ("s", "%(message)s", ("b",))
     path = project(tmp_path, 'unix-socket = "s"')
     assert resolve_settings({"use_config": [path]}, {"BOKEH_DEFAULT_SERVER_PORT": "81"}).unix_socket is None
+
+
+def test_dev_overrides_processes_of_the_table_and_they_override_it(tmp_path: Path) -> None:
+    path = project(tmp_path, 'num-procs = 4\nisolation = "process"')
+    settings = resolve_settings({"use_config": [path], "dev": []}, {})
+    assert (settings.dev, settings.num_procs, settings.isolation) == (True, 1, "none")
+    path = project(tmp_path, "dev = true\nlog-format = '%(message)s'")
+    settings = resolve_settings({"use_config": [path], "num_procs": ["2"]}, {"APP_SERVER_LOG_JSON": "no"})
+    assert (settings.dev, settings.num_procs, settings.log_format) == (False, 2, "%(message)s")
+    assert resolve_settings({"use_config": [path], "num_procs": ["1"]}, {}).dev
