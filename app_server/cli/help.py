@@ -47,10 +47,10 @@ def command_help(name: str, command: Command, paint: Paint, width: int = 80, *, 
         for verb, about in VERBS[name].commands.items():
             lines += _row(verb, about, width, paint, COMMAND_COLUMNS)
         lines += ["", f"`app-server help {name} {next(iter(VERBS[name].commands))}` shows the flags of one.", ""]
-    for title, flags in _by_group(command, every).items():
+    for title, flags in by_group(command, every=every).items():
         lines.append(paint("heading", title))
         for flag in flags:
-            lines += _row(flag.spelled, _about(flag, every=every), width, paint)
+            lines += _row(flag.spelled, about_flag(flag, every=every), width, paint)
         lines.append("")
     if command.notes:
         lines += [*textwrap.wrap(command.notes, width, break_on_hyphens=False), ""]
@@ -70,7 +70,7 @@ def _usage(name: str, command: Command, paint: Paint, width: int) -> Iterator[st
         head = "      "
 
 
-def _by_group(command: Command, every: bool) -> dict[str, list[Flag]]:
+def by_group(command: Command, *, every: bool) -> dict[str, list[Flag]]:
     """The flags to show, those with a help, by the title above them, in the order of the titles' first flags."""
     found: dict[str, list[Flag]] = {}
     for flag in command.flags:
@@ -86,13 +86,13 @@ def _word(word: Word, width: int, paint: Paint) -> Iterator[str]:
         for choice, about in word.choices.items():
             yield from _row(choice, about, width, paint, COMMAND_COLUMNS)
     else:
-        yield from _row(word.metavar, _with_choices(word.help, tuple(word.choices)), width, paint)
+        yield from _row(word.metavar, with_choices(word.help, tuple(word.choices)), width, paint)
     yield ""
 
 
-def _about(flag: Flag, *, every: bool) -> str:
+def about_flag(flag: Flag, *, every: bool) -> str:
     """The help of a flag, with its choices, its default and, in the long help, its environment variables."""
-    text = _with_choices(flag.help, tuple(flag.choices))
+    text = with_choices(flag.help, tuple(flag.choices))
     if flag.arity is Arity.REPEATED:
         text += " (repeatable)"
     if flag.default:
@@ -100,7 +100,8 @@ def _about(flag: Flag, *, every: bool) -> str:
     return text + (f" [env: {', '.join(flag.variables)}]" if every and flag.variables else "")
 
 
-def _with_choices(text: str, choices: tuple[str, ...]) -> str:
+def with_choices(text: str, choices: tuple[str, ...]) -> str:
+    """A help with the words that can be typed."""
     return f"{text}: {', '.join(choices)}" if choices else text
 
 

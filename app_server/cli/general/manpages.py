@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from app_server.cli.command import Command, Flag, Word
+from app_server.cli.command import Command, Word
 from app_server.cli.commands import COMMANDS, GROUPS, NAMES, VERBS, command_of, verbs_of
 from app_server.cli.general.shells import SCRIPTS
-from app_server.settings import Arity
+from app_server.cli.help import about_flag, by_group, with_choices
 from app_server.version import __version__
 
 PROGRAM = "app-server"
@@ -61,10 +61,10 @@ def _command(name: str, command: Command) -> Iterator[str]:
         yield from _word(word)
     for verb, about in verbs_of(name).items():
         yield from _tagged(f"{_file_of(f'{name} {verb}')}(1)", about)
-    for title, flags in _by_group(command).items():
+    for title, flags in by_group(command, every=True).items():
         yield f".SH {_text(title.upper())}"
         for flag in flags:
-            yield from _tagged(flag.spelled, _flag(flag))
+            yield from _tagged(flag.spelled, about_flag(flag, every=True))
     if command.notes:
         yield from (".SH NOTES", _text(command.notes))
     yield from _examples(command.examples)
@@ -83,33 +83,12 @@ def _about(name: str) -> str:
     return VERBS[first].commands[verb] if verb else COMMANDS[name]
 
 
-def _by_group(command: Command) -> dict[str, list[Flag]]:
-    found: dict[str, list[Flag]] = {}
-    for flag in command.flags:
-        if flag.help:
-            found.setdefault(flag.group, []).append(flag)
-    return found
-
-
 def _word(word: Word) -> Iterator[str]:
     if not any(word.choices.values()):
-        yield from _tagged(word.metavar, _with_choices(word.help, tuple(word.choices)))
+        yield from _tagged(word.metavar, with_choices(word.help, tuple(word.choices)))
         return
     for choice, about in word.choices.items():
         yield from _tagged(choice, about)
-
-
-def _flag(flag: Flag) -> str:
-    text = _with_choices(flag.help, tuple(flag.choices))
-    if flag.arity is Arity.REPEATED:
-        text += " (repeatable)"
-    if flag.default:
-        text += f" [default: {flag.default}]"
-    return text + (f" [env: {', '.join(flag.variables)}]" if flag.variables else "")
-
-
-def _with_choices(text: str, choices: tuple[str, ...]) -> str:
-    return f"{text}: {', '.join(choices)}" if choices else text
 
 
 def _tagged(tag: str, text: str) -> Iterator[str]:
