@@ -20,6 +20,17 @@ _OAUTH_ONLY = (*_CUSTOM_ONLY, "oauth_url", "oauth_client_id", "oauth_scope", "oa
                "oauth_groups", "oauth_allow", "oauth_redirect_url")  # fmt: skip
 _HEADER_ONLY = ("auth_header_from", "auth_header_groups")
 _ONE_OF_THEM = "Leave one of them out."
+_OF_A_PORT = ("port", "address", "ssl_certfile", "ssl_keyfile")
+# Variables for the port that may be set for other servers.
+_FOR_OTHERS = ("BOKEH_DEFAULT_SERVER_PORT", PORT, HOST)
+_ALTERNATIVES = (
+    ({"unix_socket"}, {*_OF_A_PORT}),
+    ({"log_json"}, {"log_format"}),
+    ({"include_headers"}, {"exclude_headers"}),
+    ({"include_cookies"}, {"exclude_cookies"}),
+    ({"dev"}, {"num_procs", "isolation"}),
+)
+"""Settings that exclude each other. A flag or variable of one side overrides what a file says of the other."""
 
 
 def contradictions(chosen: Chosen, *, users_known: bool = False) -> Iterator[OperatorError]:
@@ -32,12 +43,27 @@ def contradictions(chosen: Chosen, *, users_known: bool = False) -> Iterator[Ope
             yield from rule(chosen)
 
 
+def without_overridden(config: Chosen, stated: Chosen) -> dict[str, Given]:
+    """The settings of a file without those that exclude what flags or variables say."""
+    said = {name for name, given in stated.items() if not _is_harmless(name, given)}
+    left_out: set[str] = set()
+    for one, other in _ALTERNATIVES:
+        left_out |= other if one & said else set()
+        left_out |= one if other & said else set()
+    return {name: given for name, given in config.items() if name not in left_out}
+
+
+def _is_harmless(name: str, given: Given) -> bool:
+    """Whether a value excludes nothing, such as --num-procs 1 or a variable that switches something off."""
+    excludes_nothing = given.value is False or given.value == "none" or (name == "num_procs" and given.value == 1)
+    return excludes_nothing or given.where in _FOR_OTHERS
+
+
 def _unix_socket_with_a_port(chosen: Chosen) -> Iterator[OperatorError]:
     if "unix_socket" not in chosen:
         return
-    for name in ("port", "address", "ssl_certfile", "ssl_keyfile"):
-        # The variables for the port may be set for other servers.
-        if name in chosen and chosen[name].where not in ("BOKEH_DEFAULT_SERVER_PORT", PORT, HOST):
+    for name in _OF_A_PORT:
+        if name in chosen and chosen[name].where not in _FOR_OTHERS:
             what = f"a Unix socket has no {name.replace('_', ' ')}, but {chosen[name].where} sets one"
             yield OperatorError(what, where=chosen["unix_socket"].where, hint=_ONE_OF_THEM)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from app_server.errors import OperatorError
 from app_server.settings.bokeh import VARIABLES, read_for_bokeh
-from app_server.settings.contradictions import WAYS_TO_LOG_IN, contradictions
+from app_server.settings.contradictions import WAYS_TO_LOG_IN, contradictions, without_overridden
 from app_server.settings.files.config import from_config
 from app_server.settings.files.pyproject import nearest_project
 from app_server.settings.files.variables import read_variables
@@ -19,14 +19,6 @@ from app_server.settings.setting import Arity
 from app_server.settings.table import Settings, all_settings
 from app_server.settings.values import SIGNED_IDS
 
-_ALTERNATIVES = (
-    ({"unix_socket"}, {"port", "address", "ssl_certfile", "ssl_keyfile"}),
-    ({"log_json"}, {"log_format"}),
-    ({"include_headers"}, {"exclude_headers"}),
-    ({"include_cookies"}, {"exclude_cookies"}),
-    ({"dev"}, {"num_procs", "isolation"}),
-)
-"""Settings that exclude each other. A flag or variable of one side overrides what a file says of the other."""
 _NAMING_FILES = ("APP_SERVER_USE_CONFIG", "APP_SERVER_ENV_FILE")
 """The variables that name files with further settings and variables."""
 
@@ -91,23 +83,8 @@ def choose(
     """The settings that are given, and where, as for `resolve_settings`; they are not compared with each other."""
     stated = {**from_environment(environ), **from_flags(flags)}
     file = stated["use_config"].value if "use_config" in stated else None
-    config = _without_overridden(from_config(file), stated) if file is not None else {}
+    config = without_overridden(from_config(file), stated) if file is not None else {}
     return {**config, **(from_platform(environ, stated) if on_platform else {}), **stated}
-
-
-def _without_overridden(config: Mapping[str, Given], stated: Mapping[str, Given]) -> dict[str, Given]:
-    """The settings of a file without those that exclude what flags or variables say."""
-    said = {name for name, given in stated.items() if not _is_harmless(name, given.value)}
-    left_out: set[str] = set()
-    for one, other in _ALTERNATIVES:
-        left_out |= other if one & said else set()
-        left_out |= one if other & said else set()
-    return {name: given for name, given in config.items() if name not in left_out}
-
-
-def _is_harmless(name: str, value: object) -> bool:
-    """Whether a value excludes nothing, such as --num-procs 1 or a variable that switches something off."""
-    return value is False or value == "none" or (name == "num_procs" and value == 1)
 
 
 def variables_of(flags: Mapping[str, Sequence[str]], environ: Mapping[str, str]) -> dict[str, str]:
