@@ -52,6 +52,8 @@ class Job:
             if target != ALL or is_wanted(name, layouts[layout]):
                 self.plans[name] = layouts[layout]
                 self.files.update(render(name, layouts[layout]))
+        if not self.files:
+            self.warn(f"{target}: the deployment does not have {TARGETS[target].about}")
 
     def warn(self, text: str, word: str = "warning") -> None:
         """Print a line to stderr; stdout holds only the files."""

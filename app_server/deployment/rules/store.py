@@ -57,12 +57,13 @@ def folders_are_of_one_host(plan: Plan) -> Iterator[RuleVerdict]:
     """A session that moves to another host is not in that host's folder."""
     stated = plan.spec.sessions.store
     if plan.layout in _ON_MACHINES:
-        hint = "Set it to valkey, or to the address of a Redis or Valkey."
+        own = "valkey, " if plan.layout != "platform" else ""  # platforms start none of ours
+        hint = f"Set it to {own and own + 'or to '}the address of a Redis or Valkey."
         if plan.store.kind == "folder":
             yield fault(_STORE, "a folder in a container is lost with it, and no other container has it", hint)
         elif stated is None and plan.store.kind == "off":
             what = "sessions are not saved, because containers on several machines share no folder"
-            yield warning(_STORE, what, "Set it to valkey, to the address of a Redis or Valkey, or to off.")
+            yield warning(_STORE, what, f"Set it to {own and own + 'to '}the address of a Redis or Valkey, or to off.")
     elif plan.store.kind == "folder" and plan.layout == "host" and plan.is_spread:
         what = (
             "only the instances of one host share a folder: a session that moves to another host starts again there, "

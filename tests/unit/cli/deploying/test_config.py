@@ -109,6 +109,13 @@ def test_rules_judge_what_is_rendered(home: Path, capsys: pytest.CaptureFixture[
     assert run(capsys, "config", "all", "-f", "w.yaml")[2] == ""
 
 
+def test_target_without_files_says_so(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (home / "deploy.yaml").write_text("apps: {myapp: myapp.py}\n", encoding="utf-8")
+    assert main(["config", "acme"], {}) == 0
+    said = "acme: the deployment does not have scripts and a timer for a certificate by ACME (tls: acme)"
+    assert capsys.readouterr() == ("", f"app-server: warning: {said}\n")
+
+
 def test_schema_is_json(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     status, out, _ = run(capsys, "config", "schema")
     assert status == EXIT_OK and json.loads(out)["required"] == ["apps"]

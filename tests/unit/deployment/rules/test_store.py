@@ -113,6 +113,16 @@ def verdicts(folder: Path, text: str, layout: Layout) -> list[tuple[str, str]]:
     return [(each.level, each.what) for each in judge(resolve_plan(loaded(folder, APP + text), layout=layout))]
 
 
+@pytest.mark.parametrize("layout", ["containers", "cluster", "platform"])
+@pytest.mark.parametrize("text", ["", "sessions: {store: /data/saved}\n"])
+def test_hint_names_only_what_can_be_set(tmp_path: Path, layout: Layout, text: str) -> None:
+    """Platforms start no Valkey, and refuse that word."""
+    hints = [each.hint for each in judge(resolve_plan(loaded(tmp_path, APP + text), layout=layout))]
+    assert len(hints) == 1
+    assert ("Set it to valkey, " in hints[0]) == (layout != "platform")
+    assert "the address of a Redis or Valkey" in hints[0]
+
+
 @pytest.mark.parametrize("layout", ["containers", "cluster"])
 @pytest.mark.parametrize(
     ("text", "said"),
