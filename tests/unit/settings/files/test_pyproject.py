@@ -197,7 +197,7 @@ def test_flag_overrides_what_it_excludes_in_the_table(tmp_path: Path) -> None:
     path = project(tmp_path, 'unix-socket = "s"')
     assert resolve_settings({"use_config": [path]}, {"APP_SERVER_ADDRESS": "::1"}).unix_socket is None
     # This variable may be meant for other servers, and would open a port on all addresses.
-    assert resolve_settings({"use_config": [path]}, {"BOKEH_DEFAULT_SERVER_PORT": "81"}).unix_socket == "s"
+    assert resolve_settings({"use_config": [path]}, {"BOKEH_DEFAULT_SERVER_PORT": "81"}).unix_socket == f"{tmp_path}/s"
 
 
 def test_dev_overrides_processes_of_the_table_and_they_override_it(tmp_path: Path) -> None:
