@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -89,7 +90,7 @@ def choose(
 
 def variables_of(flags: Mapping[str, Sequence[str]], environ: Mapping[str, str]) -> dict[str, str]:
     """The variables of the file that --env-file names, if it is given. OperatorError for what cannot be read."""
-    given = choose(flags, {name: environ[name] for name in _NAMING_FILES if name in environ}).get("env_file")
+    given = _env_file(flags, environ)
     if given is None:
         return {}
     found = read_variables(given.value, given.where)
@@ -98,6 +99,23 @@ def variables_of(flags: Mapping[str, Sequence[str]], environ: Mapping[str, str])
             hint = "Leave it out. Set it in the environment, or use the flag."
             raise OperatorError("names a file that is read before this one", where=f"{given.value}: {name}", hint=hint)
     return found
+
+
+def _env_file(flags: Mapping[str, Sequence[str]], environ: Mapping[str, str]) -> Given | None:
+    return choose(flags, {name: environ[name] for name in _NAMING_FILES if name in environ}).get("env_file")
+
+
+@contextmanager
+def naming_env_file(
+    flags: Mapping[str, Sequence[str]], variables: Mapping[str, str], environ: Mapping[str, str]
+) -> Iterator[None]:
+    """An OperatorError from within that is about one of the variables of the file also names the file."""
+    try:
+        yield
+    except OperatorError as error:
+        if error.where not in variables or error.where in environ or (given := _env_file(flags, environ)) is None:
+            raise
+        raise OperatorError(error.what, where=f"{given.value}: {error.where}", hint=error.hint) from None
 
 
 def with_project(flags: Mapping[str, Sequence[str]], environ: Mapping[str, str]) -> dict[str, Sequence[str]]:

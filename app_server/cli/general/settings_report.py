@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from app_server.settings import Given, added, all_settings, apps_of, choose, is_toml, with_files
+from app_server.settings import Given, added, all_settings, apps_of, choose, is_toml, naming_env_file, with_files
 
 SECRET = "(secret)"
 
@@ -29,7 +29,8 @@ def settings_json(environ: Mapping[str, str]) -> dict[str, Any]:
 def settings_given(environ: Mapping[str, str]) -> tuple[str | None, list[tuple[str, str, str]]]:
     """The configuration file, and the name, the value and the source of each setting that a flag does not give."""
     flags, variables = with_files({}, environ)
-    chosen = choose(flags, added(variables, environ), on_platform=True)
+    with naming_env_file(flags, variables, environ):
+        chosen = choose(flags, added(variables, environ), on_platform=True)
     file = chosen["use_config"].value if "use_config" in chosen else None
     source = chosen["env_file"].value if "env_file" in chosen else ""
     from_file = frozenset(variables) - frozenset(environ)

@@ -24,6 +24,7 @@ from app_server.settings import (
     apps_of,
     bokeh_environment,
     is_toml,
+    naming_env_file,
     resolve_settings,
     used_or_not,
     with_files,
@@ -61,7 +62,8 @@ def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callab
     if not namespace.files:
         refuse_swallowed_files(flags)
     flags, variables = with_files(flags, environ)
-    settings = resolve_settings(flags, added(variables, environ), on_platform=True)
+    with naming_env_file(flags, variables, environ):
+        settings = resolve_settings(flags, added(variables, environ), on_platform=True)
     if settings.record is not None:
         from app_server.load.recording.writing import check
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 from app_server.cli.command import Choices, Command, Flag, Word, flags_of, switch
 from app_server.cli.terminal import say
 from app_server.errors import AppServerError, OperatorError
-from app_server.settings import Setting, Settings, added, all_settings, resolve_some, with_files
+from app_server.settings import Setting, Settings, added, all_settings, naming_env_file, resolve_some, with_files
 
 if TYPE_CHECKING:
     from app_server.store.base import Store
@@ -148,7 +148,8 @@ def _settings(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Sett
     """The settings, of which the store is one that may be read."""
     flags = {setting.name: getattr(namespace, setting.name) for setting in own_settings() if setting.name in namespace}
     flags, variables = with_files(flags, environ)
-    settings = resolve_some(SETTINGS, flags, added(variables, environ))
+    with naming_env_file(flags, variables, environ):
+        settings = resolve_some(SETTINGS, flags, added(variables, environ))
     _check_store(settings.store)
     return settings
 

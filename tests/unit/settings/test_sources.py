@@ -11,6 +11,7 @@ import pytest
 
 from app_server.settings import (
     Settings,
+    naming_env_file,
     resolve_settings,
     variables_of,
     with_signing_key,
@@ -162,3 +163,19 @@ def test_file_of_variables_cannot_say_which_files_are_read(tmp_path: Path, name:
     )
     # A deployment has both variables; those of the file have no effect.
     assert variables_of({"env_file": [str(file)]}, {name: "none"})["A"] == "1"
+
+
+def test_wrong_value_in_a_file_of_variables_names_the_file(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    file.write_text("APP_SERVER_NUM_PROCS=x\nPORT=http\n")
+    flags = {"env_file": [str(file)]}
+    variables = variables_of(flags, {})
+
+    def resolve(environ: dict[str, str]) -> None:
+        with naming_env_file(flags, variables, environ):
+            resolve_settings(flags, {**variables, **environ}, on_platform=True)
+
+    number = "APP_SERVER_NUM_PROCS: expected a whole number from 0 to 1024, not "
+    assert refusal(lambda: resolve({})) == f"{file}: {number}'x'"
+    assert refusal(lambda: resolve({"APP_SERVER_NUM_PROCS": "y"})) == f"{number}'y'", "not the file's fault"
+    assert refusal(lambda: resolve({"APP_SERVER_NUM_PROCS": "1"})).startswith(f"{file}: PORT: expected a whole number")
