@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import stat
@@ -9,6 +10,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from app_server import system
+
+# What file systems without hard links answer, such as FAT and some network shares.
+_NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 
 
 def write_atomically(
@@ -31,13 +35,31 @@ def write_atomically(
             if durable:
                 file.flush()
                 os.fsync(number)
-        if overwrite:
-            os.replace(draft, target)
-        else:
-            os.link(draft, target)
+        give_name(draft, target, overwrite=overwrite)
     finally:
         with suppress(OSError):
             os.unlink(draft)
+
+
+def give_name(draft: str | Path, target: Path, *, overwrite: bool) -> None:
+    """Give a complete draft its name, in one step; it may keep its old one as well.
+
+    Raises FileExistsError for a name that is taken, unless `overwrite`, which replaces files and links, but no devices
+    or pipes: OSError.
+    """
+    if overwrite:
+        if target.exists() and not target.is_file() and not target.is_dir():
+            raise OSError(errno.EINVAL, "Not a regular file", str(target))
+        os.replace(draft, target)
+        return
+    try:
+        os.link(draft, target)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        if os.path.lexists(target):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target)) from None
+        os.rename(draft, target)
 
 
 def _copy_permissions(number: int, target: Path, mode: int | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -103,3 +104,22 @@ def test_new_file_takes_no_name_that_is_in_use(tmp_path: Path) -> None:
             write_atomically(taken, "more", overwrite=False)
     assert path.read_text(encoding="utf-8") == "text"
     assert sorted(os.listdir(tmp_path)) == ["file", "link"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes with names")
+def test_pipes_and_devices_are_not_replaced(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match="Not a regular file"):
+        write_atomically(tmp_path / "pipe", "text")
+    assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode) and os.listdir(tmp_path) == ["pipe"]
+
+
+def test_new_file_is_made_where_there_are_no_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*names: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    write_atomically(tmp_path / "new", "text", overwrite=False)
+    with pytest.raises(FileExistsError):
+        write_atomically(tmp_path / "new", "other", overwrite=False)
+    assert os.listdir(tmp_path) == ["new"] and (tmp_path / "new").read_text(encoding="utf-8") == "text"

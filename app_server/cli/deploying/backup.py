@@ -27,6 +27,7 @@ from app_server.cli.deployments.backups import (
 )
 from app_server.cli.terminal import note
 from app_server.errors import OperatorError
+from app_server.files import give_name
 from app_server.store.backup.archive import BackupWriter, Description, Member, check, members
 from app_server.store.backup.files import read_file
 from app_server.store.backup.sessions import saved_members
@@ -60,8 +61,7 @@ def run(subject: Subject, path: Path | None, *, overwrite: bool = False) -> int:
     if path is None:
         with scratch_file() as draft:
             about = write(subject, draft)
-            shutil.copyfileobj(draft, sys.stdout.buffer)
-            sys.stdout.buffer.flush()
+            _print(draft)
     else:
         with _named_at_the_end(path, overwrite=overwrite) as draft:
             about = write(subject, draft)
@@ -70,6 +70,17 @@ def run(subject: Subject, path: Path | None, *, overwrite: bool = False) -> int:
     for line in subject.left_out:
         note(f"note: {line}")
     return 0
+
+
+def _print(draft: BinaryIO) -> None:
+    try:
+        shutil.copyfileobj(draft, sys.stdout.buffer)
+        sys.stdout.buffer.flush()
+    except OSError as error:
+        # Python flushes stdout once more at its end, and must not find the pipe then.
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise OperatorError(f"cannot be written: {error.strerror}", where="stdout") from None
 
 
 def write(subject: Subject, draft: BinaryIO) -> Description:
@@ -112,12 +123,11 @@ def _named_at_the_end(path: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
         with os.fdopen(number, "w+b") as file:
             yield file
             os.fsync(number)
-        if overwrite:
-            os.replace(draft, path)
-        else:
-            os.link(draft, path)
+        give_name(draft, path, overwrite=overwrite)
     except FileExistsError:
         raise OperatorError("exists", where=str(path), hint="Choose another name, or give --force.") from None
+    except OSError as error:
+        raise OperatorError(f"cannot be written: {error.strerror}", where=str(path)) from None
     finally:
         with suppress(FileNotFoundError):
             os.unlink(draft)

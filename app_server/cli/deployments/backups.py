@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,12 +18,14 @@ from app_server.cli.deployments.flags import DEFAULT_FILE, DEPLOYMENT, ENVIRONME
 from app_server.cli.deployments.loading import need_deployment_packages, plan_of, read
 from app_server.errors import OperatorError
 from app_server.settings import Arity, Settings, added, all_settings, resolve_some, with_files
+from app_server.store.backup.archive import is_role
 
 if TYPE_CHECKING:
     from app_server.deployment.backup.carriers import Carrier
     from app_server.store.base import Store
 
 STDIO = "-"
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 TARGETS = {
     "compose": "containers on this machine",
     "ansible": "one of the hosts, by ssh",
@@ -67,7 +70,7 @@ def subject_of(namespace: argparse.Namespace, environ: Mapping[str, str], verb: 
     hint = "Run it on Linux or macOS, or in Windows' Subsystem for Linux."
     present = system.has_private_folders() and system.has_file_modes()
     system.require(present, "owners and modes of files", where=f"app-server {verb}", hint=hint)
-    files = dict(map(_named, getattr(namespace, "also", [])))
+    files = _also(getattr(namespace, "also", []))
     if "file" not in namespace and ("store" in namespace or not file_of(None).exists()):
         for name in _OF_A_DEPLOYMENT:
             if name in namespace:
@@ -78,6 +81,19 @@ def subject_of(namespace: argparse.Namespace, environ: Mapping[str, str], verb: 
         hint = "Leave one of them out: the deployment says where its sessions are."
         raise OperatorError("has no meaning with --file", where="--store", hint=hint)
     return _of_deployment(namespace, environ, files, verb, flags)
+
+
+def _also(words: Sequence[str]) -> dict[str, Path]:
+    """The further files by their roles. OperatorError for two with one name, and for one that no terminal shows."""
+    files: dict[str, Path] = {}
+    for role, path in map(_named, words):
+        if not is_role(role):
+            hint = "Give it another one: --also NAME=PATH"
+            raise OperatorError(f"{role[-60:]!r} cannot be a name in a backup", where="--also", hint=hint)
+        if files.setdefault(role, path) != path:
+            hint = f"Give each a name of its own: --also NAME={path}"
+            raise OperatorError(f"two files are called {role}", where="--also", hint=hint)
+    return files
 
 
 def _named(word: str) -> tuple[str, Path]:
@@ -163,8 +179,14 @@ def opened_store(settings: Settings, *, to_restore: bool) -> Iterator[Store]:
 @contextmanager
 def scratch_file() -> Iterator[BinaryIO]:
     """A private file for a backup on its way, which the end of the block removes."""
-    with tempfile.TemporaryFile() as file:
-        yield cast("BinaryIO", file)
+    try:
+        with tempfile.TemporaryFile() as file:
+            yield cast("BinaryIO", file)
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        hint = "Set TMPDIR to a folder with more space."
+        raise OperatorError(f"cannot be written: {error.strerror}", where=tempfile.gettempdir(), hint=hint) from None
 
 
 def in_words(sessions: int, bookmarks: int) -> str:

@@ -10,11 +10,12 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 import re
 import tarfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO, Final, Literal
+from typing import Any, BinaryIO, Final, Literal, cast
 from urllib.parse import quote, unquote
 
 from app_server.errors import OperatorError
@@ -28,10 +29,15 @@ Kind = Literal["session", "bookmark", "file"]
 _FOLDERS: Final[Mapping[Kind, str]] = {"session": "sessions", "bookmark": "bookmarks", "file": "files"}
 _MEMBER: Final = re.compile(
     r"(?:sessions/(?P<session>[0-9a-f]{64})|bookmarks/(?P<bookmark>[A-Za-z0-9_-]{8,128})"
-    r"|files/(?P<file>[A-Za-z0-9_.~%-]{1,1000}))"
+    r"|files/(?P<file>[A-Za-z0-9_.~%-]{1,20000}))"
 )
 # What a description or a seal may have; both are read whole.
 _MOST_BYTES: Final = 1024 * 1024
+# What tarfile and json raise for input that is not what they expect. The last two: headers within headers.
+_UNREADABLE: Final = (tarfile.TarError, EOFError, ValueError, OverflowError, RecursionError, MemoryError)
+# Numbers of users (uid_t), and seconds from the epoch to the year 9999 and the same time before it.
+_MOST_IDS: Final = 2**32 - 1
+FARTHEST_S: Final = 253402300800.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +76,11 @@ class Description:
     amounts: Mapping[Kind, int]
     files: tuple[str, ...]
     """the roles of its files"""
+
+
+def is_role(name: str) -> bool:
+    """Whether a file may be called so: one line that a terminal can show."""
+    return name.isprintable() and bool(name) and len(quote(name, safe="")) <= 20000
 
 
 class BackupWriter:
@@ -148,8 +159,8 @@ def _entries(file: BinaryIO, where: str) -> Iterator[tuple[tarfile.TarInfo, byte
     """The members of a tar file; only plain files may be among them."""
     try:
         # Never compressed: what is restored cannot be larger than the archive.
-        opened = tarfile.open(fileobj=file, mode="r:")
-    except (tarfile.TarError, EOFError, ValueError, OverflowError):
+        opened = tarfile.open(fileobj=cast("BinaryIO", _Clamped(file)), mode="r:")
+    except _UNREADABLE:
         raise _foreign(where) from None
     try:
         with opened as archive:
@@ -161,8 +172,26 @@ def _entries(file: BinaryIO, where: str) -> Iterator[tuple[tarfile.TarInfo, byte
                 if len(data) != entry.size:
                     raise _damaged(where, "its end is missing")
                 yield entry, data
-    except (tarfile.TarError, EOFError, ValueError, OverflowError) as error:
-        raise _damaged(where, str(error)) from None
+    except _UNREADABLE as error:
+        raise _damaged(where, str(error) or "it cannot be read") from None
+
+
+class _Clamped:
+    """A file that never reads more than it has left: a header can say any size, and memory is reserved by that."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, self.tell = file, file.tell
+        begin = file.tell()
+        self._end = file.seek(0, os.SEEK_END)
+        file.seek(begin)
+
+    def seek(self, position: int) -> int:
+        """Go to a position from the beginning."""
+        return self._file.seek(position)
+
+    def read(self, size: int) -> bytes:
+        """Up to so many bytes."""
+        return self._file.read(min(size, max(0, self._end - self._file.tell())))
 
 
 def _description(name: str, data: bytes, where: str) -> dict[str, Any]:
@@ -172,7 +201,8 @@ def _description(name: str, data: bytes, where: str) -> dict[str, Any]:
     if not isinstance(about.get("format"), int) or about["format"] < 1:
         raise _foreign(where)
     if about["format"] > FORMAT:
-        what = f"was made by app-server {str(about.get('version', ''))[:40]}, in a format that this one does not know"
+        version = re.sub(r"[^\w.+]", "", str(about.get("version", "")))[:40] or "?"
+        what = f"was made by app-server {version}, in a format that this one does not know"
         raise OperatorError(what, where=where, hint="Restore it with that version or a newer one.")
     return about
 
@@ -180,7 +210,7 @@ def _description(name: str, data: bytes, where: str) -> dict[str, Any]:
 def _json(data: bytes, where: str) -> dict[str, Any]:
     try:
         found = json.loads(data) if len(data) <= _MOST_BYTES else None
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
         raise _damaged(where, "its description cannot be read")
@@ -194,7 +224,17 @@ def _member(entry: tarfile.TarInfo, data: bytes, where: str) -> Member:
     kind: Kind = "session" if found["session"] else "bookmark" if found["bookmark"] else "file"
     name = unquote(found["file"]) if kind == "file" else found[kind]
     ids = (entry.uid, entry.gid)
-    return Member(kind, name, data, float(entry.mtime), entry.mode & 0o777, entry.uname, entry.gname, ids)
+    member = Member(kind, name, data, float(entry.mtime), entry.mode & 0o777, entry.uname, entry.gname, ids)
+    # What is here could not have been written by us, and would fail only when it is restored.
+    if member.path != entry.name or not _is_plausible(member):
+        raise _damaged(where, f"{entry.name[:80]!r} does not belong there")
+    return member
+
+
+def _is_plausible(member: Member) -> bool:
+    """Whether names can be shown, and numbers are those of users and times; NaN is not."""
+    shown = is_role(member.name) and member.owner.isprintable() and member.group.isprintable()
+    return shown and all(0 <= number < _MOST_IDS for number in member.ids) and abs(member.time_s) <= FARTHEST_S
 
 
 def _add_to(checksum: Any, member: Member) -> None:

@@ -71,15 +71,27 @@ def plan_files(found: Sequence[Member], places: Mapping[str, Path], *, overwrite
 
     OperatorError, before anything is written, for a file that would be replaced by another one, unless `overwrite`.
     """
-    planned = []
+    planned: list[PlannedFile] = []
     for member in found:
         if (path := places.get(member.name)) is None:
             continue
+        _check_place(member, path, planned)
         planned.append(PlannedFile(member, path, _has(path, member.data)))
         if not overwrite and os.path.lexists(path) and not planned[-1].is_there:
             hint = "Nothing was restored. Move it away, or replace such files with --force."
             raise OperatorError("exists, and is not what the backup has", where=str(path), hint=hint)
     return planned
+
+
+def _check_place(member: Member, path: Path, planned: Sequence[PlannedFile]) -> None:
+    """OperatorError for a place that cannot be a file's, or has got another file of the backup."""
+    hint = "Nothing was restored. Name another file."
+    if path.exists() and not path.is_file():
+        raise OperatorError("is not a file", where=str(path), hint=hint)
+    for other in planned:
+        if os.path.realpath(other.path) == os.path.realpath(path) and other.member.data != member.data:
+            what = f"is named for both {other.member.name} and {member.name}, which differ"
+            raise OperatorError(what, where=str(path), hint=hint)
 
 
 def _has(path: Path, data: bytes) -> bool:
@@ -106,9 +118,11 @@ def restore_files(planned: Sequence[PlannedFile]) -> Iterator[str]:
 
 def _give(each: PlannedFile) -> None:
     """Give a file to its owner, if that is known here and this is root, and then its mode."""
+    # A link stays a link: the file it leads to was written.
+    written = os.path.realpath(each.path)
     if system.is_root():
-        os.chown(each.path, *owner_of(each.member), follow_symlinks=False)
-    os.chmod(each.path, each.member.mode & _MODES)
+        os.chown(written, *owner_of(each.member), follow_symlinks=False)
+    os.chmod(written, each.member.mode & _MODES)
 
 
 def owner_of(member: Member) -> tuple[int, int]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from app_server.store.backup.archive import Member
+from app_server.store.backup.archive import FARTHEST_S, Member
 from app_server.store.base import Store, Write
 from app_server.store.errors import Taken
 
@@ -28,7 +28,7 @@ def saved_members(store: Store, now_s: float) -> Iterator[Member]:
             if data := _journal(store, entry.key, entry.size_bytes):
                 yield Member("session", entry.key, data, entry.saved_at_s)
         elif (found := store.get(entry.key, NO_LIMIT)) is not None and entry.expires_s is not None:
-            yield Member("bookmark", entry.key, found, entry.expires_s)
+            yield Member("bookmark", entry.key, found, min(entry.expires_s, FARTHEST_S))
 
 
 def _journal(store: Store, key: str, size_bytes: int) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import resource
 import stat
 import sys
 from pathlib import Path
@@ -160,3 +161,46 @@ def test_what_makes_no_sense_is_one_line(
     captured = capsys.readouterr()
     assert (captured.out, captured.err) == ("", f"app-server: {error.replace('HOME', str(home))}\n")
     assert sorted(os.listdir(home)) == ["etc", "sessions"]
+
+
+def test_what_cannot_be_a_backups_name_is_said_in_one_line(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    os.mkfifo(home / "pipe")
+    for name, said in (("etc", "Is a directory"), ("pipe", "Not a regular file"), ("x" * 256, "File name too long")):
+        assert main(["backup", name, "--store", "sessions", "--force"], {}) == EXIT_FAILED
+        assert capsys.readouterr().err == f"app-server: {name}: cannot be written: {said}\n"
+    assert stat.S_ISFIFO((home / "pipe").stat().st_mode) and not list(home.glob(".app-server-backup-*"))
+
+
+def test_further_files_have_names_that_a_restore_understands(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    deep = home / ("ü" * 100) / ("ü" * 100)
+    deep.mkdir(parents=True)
+    (deep / "key").write_text("deep", encoding="utf-8")
+    assert main(["backup", "x.backup", "--also", str(deep / "key")], {}) == EXIT_OK
+    (deep / "key").unlink()
+    assert main(["restore", "x.backup", "--also", str(deep / "key")], {}) == EXIT_OK
+    assert (deep / "key").read_text(encoding="utf-8") == "deep"
+    capsys.readouterr()
+    for words, said in (
+        (["a=etc/tls.pem", "a=etc/tls.key"], "two files are called a. Give each a name of its own: --also NAME="),
+        (["\x1b[31m=etc/tls.pem"], r"'\x1b[31m' cannot be a name in a backup. Give it another one: --also NAME=PATH"),
+        ([os.fsdecode(b"\xff")], r"\udcff' cannot be a name in a backup. Give it another one: --also NAME=PATH"),
+    ):
+        also = [word for each in words for word in ("--also", each)]
+        assert main(["backup", "y.backup", *also], {}) == EXIT_USAGE
+        assert said in capsys.readouterr().err
+    assert not (home / "y.backup").exists()
+
+
+def test_full_disk_ends_it_in_one_line(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    # As on a full disk; SIGXFSZ is ignored by Python.
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
+    try:
+        assert main(["backup", "x.backup", "--store", "sessions"], {}) == EXIT_FAILED
+        assert main(["backup", "-", "--store", "sessions"], {}) == EXIT_FAILED
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "app-server: x.backup: cannot be written: File too large"
+    assert lines[1].endswith("cannot be written: File too large. Set TMPDIR to a folder with more space.")
+    assert not (home / "x.backup").exists() and not list(home.glob(".app-server-backup-*"))

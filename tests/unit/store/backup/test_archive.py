@@ -133,3 +133,51 @@ def test_newer_format_is_refused_and_said() -> None:
         "x.backup: was made by app-server 9.1, in a format that this one does not know. "
         "Restore it with that version or a newer one."
     )
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        Member("file", "a", b"x", ids=(2**40, 0)),
+        Member("file", "a", b"x", ids=(0, -1)),
+        Member("file", "a", b"x", owner="ro\x1b[0mot"),
+        Member("file", "\x1b[31mred\n", b"x"),
+        Member("bookmark", "spring-2026", b"x", 1e300),
+        Member("session", KEY, b"x", -1e300),
+    ],
+)
+def test_what_could_only_fail_later_is_found_in_time(member: Member) -> None:
+    assert "does not belong there" in said_of(written(member).getvalue())
+
+
+def test_one_role_has_one_name() -> None:
+    data = written(Member("file", "a", b"x"), Member("file", "%61", b"y")).getvalue()
+    # As long as before, and another spelling of `a`.
+    changed = data.replace(b"files/%2561", b"files/%61\0\0")
+    header = changed.index(b"files/%61")
+    entry = tarfile.TarInfo.frombuf(data[header : header + 512], "utf-8", "strict")
+    entry.name = "files/%61"
+    changed = changed[:header] + entry.tobuf() + changed[header + 512 :]
+    assert "'files/%61' does not belong there" in said_of(changed)
+
+
+@pytest.mark.parametrize("kind", [tarfile.REGTYPE, tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME])
+def test_no_memory_is_reserved_for_what_a_header_promises(kind: bytes) -> None:
+    data = written(Member("session", KEY, b"x")).getvalue()
+    at = data.index(b"sessions/")
+    entry = tarfile.TarInfo("x")
+    entry.type, entry.size = kind, 2**60
+    assert said_of(data[:at] + entry.tobuf(tarfile.GNU_FORMAT) + data[at:]).startswith("x.backup: is damaged: ")
+
+
+def test_headers_within_headers_and_lists_within_lists_are_damage() -> None:
+    data = written(Member("session", KEY, b"x")).getvalue()
+    at = data.index(b"sessions/")
+    about = b"12 foo=bar1\n"
+    entry = tarfile.TarInfo("x")
+    entry.type, entry.size = tarfile.XHDTYPE, len(about)
+    chain = (entry.tobuf() + about.ljust(512, b"\0")) * 3000
+    assert said_of(data[:at] + chain + data[at:]).startswith("x.backup: is damaged: ")
+    entry = tarfile.TarInfo(DESCRIPTION)
+    entry.size = 102400
+    assert "its description cannot be read" in said_of(entry.tobuf() + b"[" * entry.size + b"\0" * 1024)

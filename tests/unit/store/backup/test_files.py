@@ -67,3 +67,24 @@ def test_owner_is_found_by_name_and_only_containers_users_by_number() -> None:
     assert owner_of(member) == (0, 0)
     assert owner_of(replace(member, owner="no-such-user", group="no-such-group")) == (0, 0)
     assert owner_of(replace(member, owner="", group="")) == (4711, 4712)
+
+
+def test_link_stays_and_what_it_leads_to_is_restored(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("key")
+    member = Member("file", "a", b"x", 0.0, 0o640, ids=(os.getuid(), 10001 if os.getuid() == 0 else os.getgid()))
+    list(restore_files(plan_files([member], {"a": tmp_path / "link"}, overwrite=True)))
+    about = (tmp_path / "key").stat()
+    assert (tmp_path / "link").is_symlink() and (tmp_path / "key").read_bytes() == b"x"
+    assert (stat.S_IMODE(about.st_mode), about.st_uid, about.st_gid) == (0o640, *member.ids)
+
+
+def test_folders_and_pipes_are_never_replaced_and_two_files_do_not_share_a_place(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("folder", "pipe"):
+        with pytest.raises(OperatorError, match="is not a file. Nothing was restored"):
+            plan_files([Member("file", "a", b"x")], {"a": tmp_path / name}, overwrite=True)
+    found, places = [Member("file", "a", b"x"), Member("file", "b", b"y")], dict.fromkeys("ab", tmp_path / "new")
+    with pytest.raises(OperatorError, match="is named for both a and b, which differ"):
+        plan_files(found, places, overwrite=True)
+    assert len(plan_files([found[0], replace(found[1], data=b"x")], places, overwrite=True)) == 2
