@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import tracemalloc
+from base64 import b64decode
 from collections.abc import Sequence
 from typing import Any
 
@@ -332,3 +333,39 @@ def test_journal_that_begins_with_another_record_says_nothing_of_whom() -> None:
     data = writer.begin() + writer.write(Record(Kind.WHOLE, {}, b"{}"))
     with pytest.raises(Unreadable, match="does not begin as it should"):
         read_opened(data, Keys())
+
+
+# What app-server 0.1 wrote of the same session without a key, with one, and encrypted. A later version must still read
+# them; if the format changes, add another constant, and let this one stay for as long as docs/versions.md says.
+WRITTEN_BY_0_1 = [
+    (
+        Keys(),
+        "YXBwLXNlcnZlciBqb3VybmFsIDEKAAECAwQFBgcICQoLDA0OD+Zd+3Uw/lLUOd7vg73LANYAAAAqAQAAAA97InNlc3Npb24iOiJzIn0AAAAAAA"
+        "BJxcax15ZCXLC3XxPf+cA1AAAAKwIAAAACe30AAAAFd2hvbGUAAQABYQAAAAIAAffqtngsJC5p3wBkqr793kYAAABNAwAAAC17InN0YXRlIjp7"
+        "Im4iOjF9LCJjaGFuZ2VkIjpbWyJtIiwidmFsdWUiLDBdXX0AAAAFbGF0ZXIAANa6RjasdNxNwhhA9CtfypA=",
+    ),
+    (
+        SIGNED,
+        "YXBwLXNlcnZlciBqb3VybmFsIDEKAAECAwQFBgcICQoLDA0OD9qT/qtKiz5WIVM6bzWJz54AAAAqAQAAAA97InNlc3Npb24iOiJzIn0AAAAAAA"
+        "DYJ+a8iJ+ZY7CqFDB9aSMMAAAAKwIAAAACe30AAAAFd2hvbGUAAQABYQAAAAIAAcuXCyS0FoofdKgaAoeXDbMAAABNAwAAAC17InN0YXRlIjp7"
+        "Im4iOjF9LCJjaGFuZ2VkIjpbWyJtIiwidmFsdWUiLDBdXX0AAAAFbGF0ZXIAAP58/R0N7nIDirPRAiS0I+M=",
+    ),
+    (
+        ENCRYPTED,
+        "YXBwLXNlcnZlciBqb3VybmFsIDEKAAECAwQFBgcICQoLDA0OD9wa96SLhTgoLv+kPOMeSqgAAAAqATaFkKrn+0wrVk1zFuOYd8ZyIcyGDjbMw6"
+        "9vO4hxKE4pXRCKQcYzUVjlAAAAKwKfDbsZyT5QcWopUnHJWDfebqTtYuYmru+jWPA7r/ERxrrLFYjIob78GiIAAABNA56X6O1WKLjzgZAkH7Ix"
+        "FAJXXa1xrFu0qp0idhgdRaxx9Bl0hV7Qa1NVtwzN++939qtSwjJ8lsZRojX5U454pcMNkN3k29lS8iCIhmk=",
+    ),
+]
+
+
+@pytest.mark.parametrize(("keys", "text"), WRITTEN_BY_0_1, ids=["open", "signed", "encrypted"])
+def test_what_version_0_1_wrote_is_still_read(keys: Keys, text: str) -> None:
+    saved = read_journal(b64decode(text), keys)
+    assert told(saved) == (
+        {"session": "s"},
+        Part(b"whole", (("a", b"\x00\x01"),)),
+        (Part(b"later", ()),),
+        {"state": {"n": 1}, "changed": [["m", "value", 0]]},
+    )
+    assert saved is not None and saved.damaged is None
