@@ -82,7 +82,10 @@ class LiveReload:
         self._settings = settings
         self.start_id = secrets.token_hex(8)
         self._waiting: asyncio.Event = asyncio.Event()
-        self._seen = self._times()
+        self._seen = times_of(self._watched())
+        named = (settings.env_file, settings.use_config)
+        self._read_at_start = tuple(Path(file).absolute() for file in named if file is not None)
+        self._at_start = times_of(self._read_at_start)
         self._looking = asyncio.Lock()
         # Python tells a changed module by whole seconds and size: an edit within a second could be overlooked.
         sys.dont_write_bytecode = True
@@ -101,18 +104,19 @@ class LiveReload:
 
     async def watch(self) -> None:
         """Look for changes for ever."""
-        async for _ in occasions(lambda: {path.parent for path in self._watched()}):
+        async for _ in occasions(lambda: {path.parent for path in (*self._watched(), *self._read_at_start)}):
             await self.look()
 
     async def look(self) -> None:
         """Load the applications again if something has changed: what was saved before is what is served from now on."""
         async with self._looking:
-            times = self._times()
+            self._mention_files_of_the_start()
+            times = times_of(self._watched())
             if times != self._seen:
                 changed = sorted({str(path) for path, _ in set(times.items()) ^ set(self._seen.items())})
                 log.info("Changed: %s", ", ".join(changed[:5]))
                 await self._reload()
-                self._seen = self._times()
+                self._seen = times_of(self._watched())
 
     async def _reload(self) -> None:
         for runtime in self._runtimes:
@@ -136,14 +140,12 @@ class LiveReload:
         waiting, self._waiting = self._waiting, asyncio.Event()
         waiting.set()
 
-    def _times(self) -> dict[Path, int]:
-        times: dict[Path, int] = {}
-        for path in self._watched():
-            try:
-                times[path] = path.stat().st_mtime_ns
-            except OSError:
-                continue  # being replaced: the next look will find it
-        return times
+    def _mention_files_of_the_start(self) -> None:
+        """Say which files of settings or variables have changed: they are only read when the server starts."""
+        times = times_of(self._read_at_start)
+        for path in sorted(path for path, time in times.items() if time != self._at_start.get(path)):
+            log.warning("Changed: %s. Restart the server to read it", path)
+        self._at_start.update(times)
 
     def _watched(self) -> Iterable[Path]:
         for runtime in self._runtimes:
@@ -151,6 +153,17 @@ class LiveReload:
         yield from map(Path, self._settings.dev_watch)
         for _, path in own_modules():
             yield path
+
+
+def times_of(paths: Iterable[Path]) -> dict[Path, int]:
+    """When each of the files that exist was changed."""
+    times: dict[Path, int] = {}
+    for path in paths:
+        try:
+            times[path] = path.stat().st_mtime_ns
+        except OSError:
+            continue  # being replaced: the next look will find it
+    return times
 
 
 async def occasions(folders: Callable[[], Set[Path]]) -> AsyncIterator[None]:

@@ -178,6 +178,8 @@ class _Scanner:
         if found := _BARE_NAME.match(self._text, self._place):
             hint = f"Write {found[1]}=value, or {found[1]}= for an empty value."
             return OperatorError("has no value", where=f"{where}: {found[1]}", hint=hint)
+        if self._text.startswith("$ANSIBLE_VAULT;"):
+            return OperatorError("is encrypted with ansible-vault, which only Ansible reads", where=self._file)
         hint = "A name has letters, digits and '_'. Lines of comments begin with #."
         return OperatorError("expected NAME=value", where=where, hint=hint)
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import os
 import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -51,7 +53,7 @@ def titled(title: str) -> str:
 
 
 @contextmanager
-def developing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Inside, Path]]:
+def developing(folder: Path, monkeypatch: pytest.MonkeyPatch, **more: Any) -> Iterator[tuple[Inside, Path]]:
     """A server in development, and the script that it serves."""
     monkeypatch.setattr(reload, "find_spec", lambda name: None)
     monkeypatch.setattr(reload, "_LOOK_EVERY_S", 3600)  # the tests look
@@ -61,7 +63,7 @@ def developing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[
     monkeypatch.syspath_prepend(str(folder))
     application = load_application(str(script), dev=True)
     application.prepare()
-    with inside({"/report": application}, dev=True) as served:
+    with inside({"/report": application}, dev=True, **more) as served:
         yield served, script
 
 
@@ -98,6 +100,23 @@ def test_file_that_does_not_load_is_a_page_that_says_why_until_it_is_mended(
         assert any("report.py:1" in text for text in caplog.messages)
         script.write_text(titled("mended"), encoding="utf-8")
         assert "<title>mended one</title>" in state.get("/report").text
+
+
+def test_log_says_once_that_a_file_of_variables_is_only_read_at_the_start(
+    tmp_path: Path, modules: None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = tmp_path / ".env"
+    file.write_text("A=1\n", encoding="utf-8")
+    with developing(tmp_path, monkeypatch, env_file=str(file), use_config=str(tmp_path / "no.toml")) as (state, _):
+        start_id = live_reload(state).start_id
+        file.write_text("A=2\n", encoding="utf-8")
+        os.utime(file, (1, 1))
+        for _ in range(2):
+            state.do(live_reload(state).look())
+        file.unlink()
+        state.do(live_reload(state).look())
+        assert caplog.messages.count(f"Changed: {file}. Restart the server to read it") == 1
+        assert live_reload(state).start_id == start_id
 
 
 def test_page_hears_that_something_has_changed(tmp_path: Path, modules: None, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -154,3 +154,8 @@ def test_spaces_that_programs_cut_off_are_refused_without_quotes(value: str) -> 
     what = "has an unusual space or line end, which programs read differently"
     assert refusal(lambda: parse_variables(f"\n\nA={value}\n", "f")) == f"f:3: A: {what}. Use quotes."
     assert parse_variables(f"A='{value}'", "f") == {"A": value}
+
+
+def test_encrypted_file_says_who_reads_it() -> None:
+    text = "$ANSIBLE_VAULT;1.1;AES256\n6162\n"
+    assert refusal(lambda: parse_variables(text, "f")) == "f: is encrypted with ansible-vault, which only Ansible reads"
