@@ -19,6 +19,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser
 from rich.console import Console
+from rich.terminal_theme import SVG_EXPORT_THEME
 from rich.text import Text
 
 from tools.manual.pictures.camera import PATHS, compressed, wait_drawn, window
@@ -26,8 +27,10 @@ from tools.manual.pictures.pages import Pictures
 from tools.manual.pictures.serving import environment_in, free_port, serving
 
 COLUMNS = 104
-_STYLE = """
-body { margin: 0; background: #1c2128; }
+BACKGROUND = (28, 33, 40)
+COLORS = SVG_EXPORT_THEME
+"""Made for a dark background, as this one is."""
+_STYLE = f"body {{ margin: 0; background: rgb{BACKGROUND}; }}" + """
 pre { width: 104ch; white-space: pre-wrap; overflow-wrap: anywhere; margin: 0; padding: 16px 20px; color: #d7dce2;
       font: 14px/1.4 "DejaVu Sans Mono", "Liberation Mono", monospace; }
 """
@@ -88,7 +91,7 @@ def run(started: Browser, place: Path, *words: str, until: str | None = None) ->
     console = Console(width=COLUMNS, record=True, file=io.StringIO(), color_system="truecolor")
     prompt = Text.assemble(("$ ", "bold green"), (line, "bold"))
     console.print(Text.assemble(prompt, Text.from_ansi(printed)), soft_wrap=True)
-    body = console.export_html(inline_styles=True, code_format="{code}")
+    body = console.export_html(theme=COLORS, inline_styles=True, code_format="{code}")
     with window(started, 1100, 900) as page:
         page.set_content(f"<style>{_STYLE}</style><pre>{body}</pre>")
         return compressed(page.locator("pre").screenshot())

@@ -12,7 +12,7 @@ from PIL import Image
 
 from tests.support.tools import ROOT
 from tools.manual.pictures.camera import PATHS, compressed
-from tools.manual.pictures.commands import in_terminal
+from tools.manual.pictures.commands import BACKGROUND, COLORS, in_terminal
 from tools.manual.pictures.serving import folder
 
 IMAGES = ROOT / "docs" / "images"
@@ -36,6 +36,19 @@ def test_compressed_picture_has_few_colors_and_is_the_same_each_time() -> None:
     with Image.open(io.BytesIO(small)) as picture:
         assert (picture.mode, picture.size) == ("P", (256, 256))
     assert small == compressed(written.getvalue())
+
+
+def luminance(color: tuple[int, int, int]) -> float:
+    """How bright a color is, as WCAG 2 defines it."""
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in (c / 255 for c in color)]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def test_colors_of_commands_can_be_read() -> None:
+    """Those that our commands use: red, green, yellow, blue, magenta and cyan, on the background of a terminal."""
+    colors = [COLORS.ansi_colors[number] for number in range(1, 7)]
+    contrasts = [(luminance(color) + 0.05) / (luminance(BACKGROUND) + 0.05) for color in colors]
+    assert min(contrasts) > 3
 
 
 def test_command_believes_that_it_has_a_terminal(tmp_path: Path) -> None:
