@@ -1,6 +1,6 @@
 """What a process on another system does: commands one after another, and the library in a thread beside the last one.
 
-    python -X warn_default_encoding -m tests.support.other_system windows tests.support.servers.driven FOLDER
+    python -X warn_default_encoding -m tests.support.systems.other windows tests.support.servers.driven FOLDER
 
 `FOLDER/commands.json` has the command lines; the last one serves `FOLDER/app.py`, on the port in its words. Results
 are written as they come: FOLDER/0.json has the status and what was printed of the first command, `library.json` the

@@ -1,0 +1,1 @@
+"""Processes that look like those of other operating systems."""
