@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import TextIO
 
 from app_server import system
@@ -45,7 +46,12 @@ def say(text: str) -> None:
     except OSError as error:
         if error.errno not in (errno.EPIPE, errno.EINVAL):  # the latter on Windows
             raise
-        # Python flushes stdout once more at its end, and must not find the pipe then.
+        close_stdout()
+
+
+def close_stdout() -> None:
+    """Lose what is still to be written to stdout: Python flushes it once more at its end, and would fail then."""
+    with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

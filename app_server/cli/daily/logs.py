@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import re
 import signal
 import sys
@@ -20,7 +19,7 @@ from app_server.cli.command import Command, Flag, Word, switch
 from app_server.cli.daily.history import lines_wanted
 from app_server.cli.daily.target import OF_A_DEPLOYMENT, Asked, asked
 from app_server.cli.deployments.flags import FILE
-from app_server.cli.terminal import note, paint_for
+from app_server.cli.terminal import close_stdout, note, paint_for
 from app_server.errors import OperatorError
 from app_server.settings import Arity
 
@@ -117,8 +116,7 @@ def run(about: Asked, lines: LogsWanted, show: Printer) -> int:
     try:
         return 0 if follow(about.deployed().logs(lines), show, complain) else 1
     except BrokenPipeError:
-        # Python flushes stdout once more at its end, and must not find the pipe then.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        close_stdout()
         return 0
 
 

@@ -25,7 +25,7 @@ from app_server.cli.deployments.backups import (
     scratch_file,
     subject_of,
 )
-from app_server.cli.terminal import note
+from app_server.cli.terminal import close_stdout, note
 from app_server.errors import OperatorError
 from app_server.files import give_name
 from app_server.store.backup.archive import BackupWriter, Description, Member, check, members
@@ -77,9 +77,7 @@ def _print(draft: BinaryIO) -> None:
         shutil.copyfileobj(draft, sys.stdout.buffer)
         sys.stdout.buffer.flush()
     except OSError as error:
-        # Python flushes stdout once more at its end, and must not find the pipe then.
-        with suppress(OSError, ValueError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        close_stdout()
         raise OperatorError(f"cannot be written: {error.strerror}", where="stdout") from None
 
 
