@@ -10,7 +10,7 @@ from typing import Any
 from app_server.embedded.keywords import INSTEAD, in_keywords, settings_from_keywords
 from app_server.embedded.sources import Source, Sources, by_route
 from app_server.errors import OperatorError
-from app_server.settings import Settings, variables_of
+from app_server.settings import Settings, export, variables_of
 
 log = logging.getLogger(__name__)
 
@@ -56,8 +56,7 @@ def app(*sources: Source | Mapping[str, Source], **settings: Any) -> Application
     if not sources:
         hint = 'Name at least one, such as app("myapp.py").'
         raise OperatorError("no application", where="app_server.gunicorn:app", hint=hint)
-    for name, value in variables_of({}, os.environ).items():
-        os.environ.setdefault(name, value)
+    export(variables_of({}, os.environ))
     with in_keywords():
         resolved = settings_from_keywords(settings, os.environ, _INSTEAD)
     if resolved.isolation != "none":

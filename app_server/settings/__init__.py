@@ -12,7 +12,7 @@ from app_server.settings.contradictions import WAYS_TO_LOG_IN
 from app_server.settings.files.config import bokeh_environment, from_config
 from app_server.settings.files.nearest import nearest
 from app_server.settings.files.pyproject import apps_of, is_toml
-from app_server.settings.files.variables import added, read_variables
+from app_server.settings.files.variables import added, export, read_variables
 from app_server.settings.platform import used_or_not
 from app_server.settings.readable import closed_folder
 from app_server.settings.reading import FILE_ENDING, Given
@@ -66,6 +66,7 @@ __all__ = [
     "bokeh_environment",
     "choose",
     "closed_folder",
+    "export",
     "from_config",
     "from_environment",
     "from_flags",

@@ -98,7 +98,15 @@ def variables_of(flags: Mapping[str, Sequence[str]], environ: Mapping[str, str])
         if name in found and name not in environ:
             hint = "Leave it out. Set it in the environment, or use the flag."
             raise OperatorError("names a file that is read before this one", where=f"{given.value}: {name}", hint=hint)
-    return found
+    return _without_replaced(found, environ)
+
+
+def _without_replaced(variables: Mapping[str, str], environ: Mapping[str, str]) -> dict[str, str]:
+    """The variables without secrets that the environment gives by the other of two names: X and X_FILE."""
+    names = [name for setting in all_settings() if setting.secret for name in setting.environment]
+    pairs = [(name, name + FILE_ENDING) for name in names]
+    replaced = {pair[1 - place] for pair in pairs for place in (0, 1) if environ.get(pair[place], "").strip()}
+    return {name: value for name, value in variables.items() if name not in replaced}
 
 
 def _env_file(flags: Mapping[str, Sequence[str]], environ: Mapping[str, str]) -> Given | None:

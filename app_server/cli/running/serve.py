@@ -23,6 +23,7 @@ from app_server.settings import (
     all_settings,
     apps_of,
     bokeh_environment,
+    export,
     is_toml,
     naming_env_file,
     resolve_settings,
@@ -93,8 +94,7 @@ def run(
     """
     forgive_output()
     configure_logging(settings)
-    for name, value in (variables or {}).items():
-        os.environ.setdefault(name, value)
+    export(variables or {})
     tell_bokeh(os.environ, settings, bokeh_variables)
     for line in without_effect(os.environ):
         log.warning("%s", line)

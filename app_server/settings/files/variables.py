@@ -8,7 +8,9 @@ Messages quote names only: values may be secrets.
 
 from __future__ import annotations
 
+import os
 import re
+import time
 from collections.abc import Iterator, Mapping
 
 from app_server.errors import OperatorError
@@ -60,6 +62,15 @@ def parse_variables(text: str, file: str) -> dict[str, str]:
 def added(variables: Mapping[str, str], environ: Mapping[str, str]) -> dict[str, str]:
     """The environment with these variables; one that is set there already keeps its value."""
     return {**variables, **environ}
+
+
+def export(variables: Mapping[str, str]) -> None:
+    """Add these variables to the environment of this process, as `added` does."""
+    for name, value in variables.items():
+        os.environ.setdefault(name, value)
+    # C's library has read TZ already. Windows has no such function.
+    if "TZ" in variables and hasattr(time, "tzset"):
+        time.tzset()
 
 
 class _Scanner:

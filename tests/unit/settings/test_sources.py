@@ -179,3 +179,15 @@ def test_wrong_value_in_a_file_of_variables_names_the_file(tmp_path: Path) -> No
     assert refusal(lambda: resolve({})) == f"{file}: {number}'x'"
     assert refusal(lambda: resolve({"APP_SERVER_NUM_PROCS": "y"})) == f"{number}'y'", "not the file's fault"
     assert refusal(lambda: resolve({"APP_SERVER_NUM_PROCS": "1"})).startswith(f"{file}: PORT: expected a whole number")
+
+
+@pytest.mark.parametrize(("set_already", "in_file"), [("", "_FILE"), ("_FILE", "")])
+def test_secret_in_the_environment_replaces_that_of_a_file_by_either_name(
+    tmp_path: Path, set_already: str, in_file: str
+) -> None:
+    file, key = tmp_path / ".env", tmp_path / "key"
+    key.write_text("k" * 40)
+    file.write_text(f"A=1\nBOKEH_SECRET_KEY{in_file}={key}\n")
+    environ = {f"BOKEH_SECRET_KEY{set_already}": str(key)}
+    assert variables_of({"env_file": [str(file)]}, environ) == {"A": "1"}
+    assert len(variables_of({"env_file": [str(file)]}, {})) == 2

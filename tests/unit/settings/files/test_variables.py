@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
+import time
 from pathlib import Path
 from time import process_time
 
@@ -14,6 +16,7 @@ from app_server.settings.files.variables import (
     LONGEST_FILE_BYTES,
     LONGEST_VALUE_BYTES,
     added,
+    export,
     parse_variables,
     read_variables,
 )
@@ -159,3 +162,13 @@ def test_spaces_that_programs_cut_off_are_refused_without_quotes(value: str) -> 
 def test_encrypted_file_says_who_reads_it() -> None:
     text = "$ANSIBLE_VAULT;1.1;AES256\n6162\n"
     assert refusal(lambda: parse_variables(text, "f")) == "f: is encrypted with ansible-vault, which only Ansible reads"
+
+
+def test_time_zone_of_a_file_applies_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "environ", {"SET": "1"})
+    called: list[str] = []
+    monkeypatch.setattr(time, "tzset", lambda: called.append(os.environ["TZ"]), raising=False)
+    export({"SET": "2", "A": "3"})
+    assert (dict(os.environ), called) == ({"SET": "1", "A": "3"}, [])
+    export({"TZ": "Asia/Tokyo"})
+    assert called == ["Asia/Tokyo"]
