@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -24,6 +25,8 @@ _PARTS = {
     "scenes": [("deploy/scenes", ""), ("deploy/deploy.example.yaml", "deploy.example.yaml")],
 }
 """What a part consists of: a path in a clone, and its name in the new folder."""
+_LINK = re.compile(r"\[([^\]]+)\]\(((?:\.\./)+([^)#\s]+)[^)\s]*)\)")
+"""A link of Markdown that leads out of its folder, and where it leads in a clone."""
 
 
 def export(part: str, folder: Path) -> None:
@@ -44,8 +47,23 @@ def export(part: str, folder: Path) -> None:
     try:
         for origin, target in found:
             _copy(origin, target)
+        if part != "images":  # these are built of what the wheel has, byte by byte
+            for page in folder.rglob("*.md"):
+                _name_what_is_elsewhere(page)
     except OSError as error:
         raise OperatorError(f"cannot be written: {error.strerror}", where=str(folder)) from None
+
+
+def _name_what_is_elsewhere(page: Path) -> None:
+    """Replace links to pages that did not come along, such as the manual's, by their text and name."""
+
+    def replaced(link: re.Match[str]) -> str:
+        if (page.parent / link[2].partition("#")[0]).exists():
+            return link[0]
+        return link[1] if link[1] == link[3] else f"{link[1]} ({link[3]})"
+
+    text = page.read_text(encoding="utf-8")
+    page.write_text(_LINK.sub(replaced, text), encoding="utf-8")
 
 
 def _copy(origin: Path, target: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from pathlib import Path
 
@@ -11,6 +12,14 @@ import pytest
 from app_server.apps import load_application
 from tests.support.server import EXAMPLES
 from tests.unit.engine.saving.making import Process, model
+from tools.demo import ROOT, examples
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/getting-started.md", "examples/README.md"])
+def test_pages_know_how_many_examples_there_are(page: str) -> None:
+    text = " ".join((ROOT / page).read_text(encoding="utf-8").split())
+    said = re.findall(r"\b(\w+) applications (?:of|to open|behind)\b", text)
+    assert said == [{8: "eight"}[len(examples(EXAMPLES))]]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -130,6 +131,19 @@ def test_scenes_come_with_the_file_that_has_every_key(tmp_path: Path) -> None:
     names = {path.name for path in (tmp_path / "scenes").iterdir()}
     assert {"nginx", "ssh-gateway", "deploy.example.yaml"} < names
     assert (tmp_path / "scenes/nginx/deploy.yaml").is_file()
+
+
+@pytest.mark.parametrize("part", ["ansible", "examples", "scenes"])
+def test_links_of_pages_lead_somewhere(tmp_path: Path, part: str) -> None:
+    """The manual did not come along: its pages are named."""
+    export(part, tmp_path / "new")
+    for page in (tmp_path / "new").rglob("*.md"):
+        links = re.findall(r"\]\(([^)#\s]+)", page.read_text(encoding="utf-8"))
+        assert [link for link in links if "://" not in link and not (page.parent / link).exists()] == []
+    if part == "examples":
+        text = (tmp_path / "new/README.md").read_text(encoding="utf-8")
+        assert "Its tests (docs/testing.md) are beside it." in text
+        assert "; see docs/frameworks.md." in text
 
 
 def test_image_has_nothing_to_write(package: Path, tmp_path: Path) -> None:
