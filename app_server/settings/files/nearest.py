@@ -33,7 +33,7 @@ def nearest(name: str, environ: Mapping[str, str], wanted: Callable[[Path], bool
     """
     here = _current_folder()
     home = environ.get("HOME") or environ.get("USERPROFILE")
-    for folder in search_path(here, Path(os.path.abspath(home)) if home else None):
+    for folder in search_path(here, Path(os.path.realpath(home)) if home else None):
         path = folder / name
         if wanted(path):
             if folder != here or folder.stat().st_mode & stat.S_IWOTH:

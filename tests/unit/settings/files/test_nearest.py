@@ -40,6 +40,13 @@ def test_nearest_file_is_found_as_it_is_seen_from_here(tmp_path: Path, monkeypat
     assert nearest("x", environ, lambda path: path.is_file() and path.parent != here) == Path("../../x")
 
 
+def test_home_may_be_a_symbolic_link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(below(tmp_path, "data", "ada", "work"))
+    (tmp_path / "data" / "ada" / "x").touch()
+    (tmp_path / "home").symlink_to("data")
+    assert nearest("x", {"HOME": f"{tmp_path}/home/ada"}) == Path("../x")
+
+
 def test_file_above_that_belongs_to_another_user_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert [is_foreign(7, 7), is_foreign(0, 7), is_foreign(8, 7), is_foreign(0, 0)] == [False, False, True, False]
     monkeypatch.setattr("app_server.settings.files.nearest.is_foreign", lambda owner, user: True)
