@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import platform
 import re
 import socket
 import sys
@@ -28,11 +29,12 @@ PATHS = {
     re.escape(sys.prefix): "/home/ann/venv",
     re.escape(sys.base_prefix): "/usr",
     re.escape(str(ROOT)): "/home/ann/app-server",
+    re.escape(platform.release()): "6.12.48",
     re.escape(tempfile.gettempdir()) + r"/pictures-\w+": "/home/ann",
     rf"\b{re.escape(socket.gethostname())}:": "plots:",
     r"localhost:\d{4,5}\b": "localhost:5006",
 }
-"""What pictures show in place of this machine's folders, name and ports, by expressions for these."""
+"""What pictures show in place of this machine's folders, kernel, name and ports, by expressions for these."""
 
 _REPLACE = """(paths) => {
   const replace = (node) => {

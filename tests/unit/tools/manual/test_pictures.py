@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import platform
 import re
 import sys
 from pathlib import Path
@@ -61,9 +62,10 @@ def test_server_in_a_terminal_gets_ctrl_c_after_its_last_line(tmp_path: Path) ->
     assert in_terminal([sys.executable, "-c", endless], tmp_path, os.environ, until="Ready").strip() == "Ready"
 
 
-def test_folders_of_this_machine_have_other_names_in_pictures() -> None:
+def test_folders_and_kernel_of_this_machine_have_other_names_in_pictures() -> None:
     with folder() as place:
-        text = f"{place}/sales.py {ROOT}/app_server {sys.prefix}/bin/python"
+        text = f"{place}/sales.py {ROOT}/app_server {sys.prefix}/bin/python Linux-{platform.release()}-x86_64"
     for path, shown in PATHS.items():
         text = re.sub(path, shown, text)
-    assert text == "/home/ann/plots/sales.py /home/ann/app-server/app_server /home/ann/venv/bin/python"
+    shown = "/home/ann/plots/sales.py /home/ann/app-server/app_server /home/ann/venv/bin/python Linux-6.12.48-x86_64"
+    assert text == shown
