@@ -108,6 +108,10 @@ def _find_target(namespace: argparse.Namespace) -> None:
     from app_server.cli.daily.target import asked
 
     back = getattr(namespace, "rollback", None)
+    if back == "":
+        # Such as "$TAG" of a variable that is not set: that is not to mean the previous one.
+        hint = "Leave it out for the previous release."
+        raise OperatorError("names no release", where="--rollback", hint=hint)
     if back in TARGETS and not namespace.target:
         # `deploy --rollback compose`: no release can have this name.
         namespace.target, namespace.rollback = back, None

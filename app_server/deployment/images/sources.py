@@ -6,6 +6,8 @@ import os
 import re
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from app_server import system
@@ -34,8 +36,12 @@ def export(part: str, folder: Path) -> None:
 
     OperatorError for a folder that contains something, and where there is nothing to copy.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise OperatorError("exists already", where=str(folder), hint="Name a new folder.")
+    try:
+        is_new = not os.path.lexists(folder)
+        if not is_new and (not folder.is_dir() or any(folder.iterdir())):
+            raise OperatorError("exists already", where=str(folder), hint="Name a new folder.")
+    except OSError as error:
+        raise OperatorError(f"cannot be read: {error.strerror}", where=str(folder)) from None
     if part == "images":
         origin = sources()
         found = [] if origin is None else [(origin / name, folder / name) for name in _OF_IMAGES]
@@ -45,13 +51,29 @@ def export(part: str, folder: Path) -> None:
         hint = "Run this where app-server is installed from its wheel: its image has no such files."
         raise OperatorError("is missing", where=str(own_files.place("")), hint=hint)
     try:
-        for origin, target in found:
-            _copy(origin, target)
-        if part != "images":  # these are built of what the wheel has, byte by byte
-            for page in folder.rglob("*.md"):
-                _name_what_is_elsewhere(page)
+        if is_new:
+            folder.mkdir(parents=True)
+        with _whole(folder if is_new else None):
+            for origin, target in found:
+                _copy(origin, target)
+            if part != "images":  # these are built of what the wheel has, byte by byte
+                for page in folder.rglob("*.md"):
+                    _name_what_is_elsewhere(page)
     except OSError as error:
-        raise OperatorError(f"cannot be written: {error.strerror}", where=str(folder)) from None
+        # copytree collects the reasons of all files, and has none of its own.
+        reason = error.strerror or str(error.args[0][0][2] if isinstance(error, shutil.Error) else error)
+        raise OperatorError(f"cannot be written: {reason}", where=str(folder)) from None
+
+
+@contextmanager
+def _whole(made: Path | None) -> Iterator[None]:
+    """Leave nothing in the folder that was made for it if the block fails: a part would look like the whole."""
+    try:
+        yield
+    except BaseException:
+        if made is not None:
+            shutil.rmtree(made, ignore_errors=True)
+        raise
 
 
 def _name_what_is_elsewhere(page: Path) -> None:

@@ -12,6 +12,8 @@ from app_server.errors import OperatorError, did_you_mean
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,62}")
 _NUMBER = re.compile(r"[0-9]+")
+# A number that was given to a release; a damaged history may have any.
+_COUNTED = re.compile(r"[1-9][0-9]{0,8}")
 _SHORTEST_REVISION = 7
 
 
@@ -150,5 +152,5 @@ def worth_keeping(
 
 def next_number(entries: Sequence[Entry], target: str, ids: Sequence[int]) -> int:
     """The number of the next release, which no other release ever had."""
-    used = [int(entry.release) for entry in _done(entries, target) if _NUMBER.fullmatch(entry.release)]
+    used = [int(entry.release) for entry in _done(entries, target) if _COUNTED.fullmatch(entry.release)]
     return max([*ids, *used, 0]) + 1

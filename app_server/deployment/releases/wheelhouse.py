@@ -6,6 +6,7 @@ Needs only pip and the standard library: a host's bare Python can collect what f
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
 import shutil
 import subprocess
@@ -21,6 +22,8 @@ from app_server.errors import OperatorError
 if TYPE_CHECKING:
     from packaging.markers import Marker
 
+LIST = "requirements.txt"
+"""The name of the list in the folder."""
 REQUIREMENTS = "requirements/image.txt"
 """What app-server's image contains: the server, gunicorn, /metrics, jobs in processes, and Redis."""
 
@@ -43,12 +46,28 @@ def collect(
             raise OperatorError("does not exist", where=str(file))
     if download or own_clone() is not None:
         _require_pip()
-    folder.mkdir(parents=True, exist_ok=True)
-    if download:
-        _download(listed, folder, requirements, python, platform)
-    write_own_wheel(folder)
-    shutil.copyfile(listed, folder / "requirements.txt")
+    try:
+        _refuse_others_list(folder, listed, requirements)
+        folder.mkdir(parents=True, exist_ok=True)
+        if download:
+            _download(listed, folder, requirements, python, platform)
+        write_own_wheel(folder)
+        shutil.copyfile(listed, folder / LIST)
+    except OSError as error:
+        raise OperatorError(f"cannot be written: {error.strerror}", where=str(folder)) from None
     return len(list(folder.glob("*.whl")))
+
+
+def _refuse_others_list(folder: Path, listed: Path, requirements: Sequence[Path]) -> None:
+    """OperatorError for a folder whose list is an application's: it would be lost."""
+    place = folder / LIST
+    if not os.path.lexists(place):
+        return
+    is_own = place.is_file() and place.read_bytes() == listed.read_bytes()
+    is_given = any(os.path.realpath(file) == os.path.realpath(place) for file in requirements)
+    if is_given or not (is_own or any(folder.glob("app_server-*.whl"))):
+        hint = "Name a folder of its own for the wheels."
+        raise OperatorError("is not a list of app-server, and would be replaced", where=str(place), hint=hint)
 
 
 def _require_pip() -> None:
@@ -94,7 +113,7 @@ def commands(
     for file in requirements:
         words = [*download, "--find-links", str(folder), "--requirement", str(file.absolute())]
         # A file with hashes must name all versions itself.
-        hashed = "--hash=" in file.read_text(encoding="utf-8")
+        hashed = "--hash=" in file.read_text(encoding="utf-8", errors="replace")
         yield words if hashed else [*words, "--constraint", str(limits)]
 
 

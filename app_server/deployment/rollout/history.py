@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
+import os
 import re
 import subprocess
 import time
@@ -20,6 +21,8 @@ FILE = "history.jsonl"
 Result = Literal["done", "failed", "interrupted"]
 # A line of the log; older versions wrote nothing else.
 _LOGGED = re.compile(r"^(?P<at>\S+) (?P<by>.+?): (?:[^\s:]+: )?(?P<what>(?:release|back) .+)$")
+# Variables that lead git to another repository, as in its own hooks.
+_OF_GIT = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX")
 _TIME = "%Y-%m-%dT%H:%M:%S%z"
 
 
@@ -91,8 +94,9 @@ def recorded(
 def revision_of(folder: Path) -> str:
     """The revision of the git repository that the folder is in, "" without a repository or without git."""
     words = ["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
+    environ = {name: value for name, value in os.environ.items() if name not in _OF_GIT}
     try:
-        done = subprocess.run(words, capture_output=True, text=True, check=False)
+        done = subprocess.run(words, capture_output=True, text=True, errors="replace", env=environ, check=False)
     except OSError:
         return ""
     return done.stdout.strip() if done.returncode == 0 else ""
@@ -113,13 +117,30 @@ def read(folder: Path) -> list[Entry]:
 
 
 def _entries(file: Path) -> Iterator[Entry]:
-    known = {field.name for field in fields(Entry)}
     for line in _lines(file):
         try:
-            about: dict[str, Any] = json.loads(line)
-            yield Entry(**{name: value for name, value in about.items() if name in known})
-        except (ValueError, TypeError, AttributeError):
-            continue  # a line that was cut off
+            yield _entry(json.loads(line))
+        except (ValueError, TypeError, RecursionError):
+            continue  # a line that was cut off, or is not ours
+
+
+def _entry(about: Any) -> Entry:
+    """An entry of what a line has. TypeError for a line that no version of ours has written."""
+    known = {field.name for field in fields(Entry)}
+    if not isinstance(about, dict):
+        raise TypeError
+    seconds = about.pop("seconds", None)
+    if not (seconds is None or isinstance(seconds, (int, float))):
+        raise TypeError
+    texts: dict[str, Any] = {name: _shown(value) for name, value in about.items() if name in known}
+    return Entry(seconds=seconds, **texts)
+
+
+def _shown(value: Any) -> str:
+    """A text without what would command a terminal. TypeError for anything else."""
+    if not isinstance(value, str):
+        raise TypeError
+    return "".join(each if each.isprintable() else " " for each in value)
 
 
 def _logged(file: Path) -> Iterator[Entry]:

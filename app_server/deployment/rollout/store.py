@@ -15,6 +15,8 @@ from app_server import system
 from app_server.deployment.rollout.history import operator
 from app_server.errors import OperatorError
 
+_NUMBER = re.compile(r"[1-9][0-9]{0,8}")
+
 
 @dataclass(frozen=True)
 class Store:
@@ -26,7 +28,7 @@ class Store:
 
     def releases(self) -> list[int]:
         """The numbers of all releases that are kept."""
-        return sorted(int(path.name) for path in self.folder.glob("releases/*") if path.name.isdigit())
+        return sorted(int(path.name) for path in self.folder.glob("releases/*") if _NUMBER.fullmatch(path.name))
 
     def current(self) -> int | None:
         """The release that runs, None before the first."""

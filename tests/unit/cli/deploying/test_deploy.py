@@ -65,6 +65,7 @@ def test_deployment_with_a_fault_touches_nothing(
         (["compose", "--rollback", "1", "--name", "x"], "--name: has no meaning with --rollback. Leave it out."),
         (["compose", "--name", "logs"], "--name: 'logs' means something else. Choose a word, such as v1.4."),
         (["compose", "--list", "--all"], "--all: has no meaning with --list. Leave it out."),
+        (["compose", "--rollback", ""], "--rollback: names no release. Leave it out for the previous release."),
         (["compose", "--list", "--rollback"], "--rollback: has no meaning with --list. Leave it out."),
         (["--all"], "TARGET: expected one of compose, swarm, ansible, status, logs, maintenance, history, exec."
          " For example: app-server deploy compose"),

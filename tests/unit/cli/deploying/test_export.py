@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import shutil
 from pathlib import Path
 
 import pytest
@@ -31,3 +33,21 @@ def test_missing_or_misspelt_words_are_one_line(
 ) -> None:
     assert main(["export", *words], {}) == EXIT_USAGE
     assert capsys.readouterr().err == f"app-server: {error}\n"
+
+
+def test_nothing_is_left_of_what_could_not_be_written_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*words: object, **more: object) -> None:
+        (tmp_path / "plays" / "part").touch()
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "copytree", full)
+        assert main(["export", "ansible", str(tmp_path / "plays")], {}) == EXIT_FAILED
+    assert capsys.readouterr().err == f"app-server: {tmp_path}/plays: cannot be written: No space left on device\n"
+    assert not (tmp_path / "plays").exists()
+    (tmp_path / "link").symlink_to("nowhere")
+    for name, said in (("link", "exists already. Name a new folder."), ("x" * 256, "cannot be written: File name too")):
+        assert main(["export", "ansible", str(tmp_path / name)], {}) == EXIT_FAILED
+        assert f"{name}: {said}" in capsys.readouterr().err

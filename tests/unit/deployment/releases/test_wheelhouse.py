@@ -99,3 +99,25 @@ def test_clone_that_cannot_be_built_is_named(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(own_wheel, "pip", lambda: ["false"])
     with pytest.raises(OperatorError, match="its wheel cannot be built"):
         own_wheel.write_own_wheel(tmp_path)
+
+
+def test_list_of_an_application_is_never_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wheelhouse, "write_own_wheel", lambda folder: (folder / "app_server-1.whl").touch())
+    place = tmp_path / "requirements.txt"
+    place.write_text("pandas\n", encoding="utf-8")
+    with pytest.raises(OperatorError, match="is not a list of app-server, and would be replaced. Name a folder"):
+        wheelhouse.collect(tmp_path, download=False)
+    assert place.read_text(encoding="utf-8") == "pandas\n" and list(tmp_path.iterdir()) == [place]
+    assert wheelhouse.collect(tmp_path / "wheels", [place], download=False) == 1
+    # Again, after an update: the list is an older one of ours.
+    (tmp_path / "wheels" / "requirements.txt").write_text("older", encoding="utf-8")
+    assert wheelhouse.collect(tmp_path / "wheels", [place], download=False) == 1
+    with pytest.raises(OperatorError, match="would be replaced"):
+        wheelhouse.collect(tmp_path / "wheels", [tmp_path / "wheels" / "requirements.txt"], download=False)
+
+
+def test_folder_that_cannot_be_is_said_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for folder in (tmp_path / "file", tmp_path / "file" / "x", tmp_path / ("x" * 256)):
+        with pytest.raises(OperatorError, match="cannot be written: "):
+            wheelhouse.collect(folder, download=False)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from app_server.deployment.rollout.history import FILE, Entry, operator, read, recorded, revision_of
+from app_server.deployment.rollout.history import FILE, Entry, append, operator, read, recorded, revision_of
 from app_server.deployment.rollout.store import Store
 from app_server.errors import OperatorError
 
@@ -100,3 +100,37 @@ def test_user_without_a_name_has_a_number(monkeypatch: pytest.MonkeyPatch, error
 
     monkeypatch.setattr(getpass, "getuser", nobody)
     assert operator() == f"user {os.getuid()}"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[1]", "null", "[" * 100_000, '{"at": 1, "by": "b", "target": "t", "action": "deploy", "result": "done"}',
+        '{"at": "x", "by": "b", "target": "t", "action": "deploy", "result": "done", "name": ["x"]}',
+        '{"at": "x", "by": "b", "target": "t", "action": "deploy", "result": "done", "release": null}',
+        '{"at": "x", "by": "b", "target": "t", "action": "deploy", "result": "done", "seconds": "1"}',
+    ],
+)  # fmt: skip
+def test_lines_of_anyone_else_hide_no_other(line: str, tmp_path: Path) -> None:
+    with recorded(tmp_path, "swarm", "deploy", None, "1"):
+        pass
+    with (tmp_path / FILE).open("a", encoding="utf-8") as file:
+        file.write(f"{line}\n")
+    assert [each.release for each in read(tmp_path)] == ["1"]
+
+
+def test_history_commands_no_terminal(tmp_path: Path) -> None:
+    append(tmp_path, Entry("now", "\x1b[2Jann", "compose", "deploy", "done", "1", name="\x1b[31mred", error="a\nb"))
+    (entry,) = read(tmp_path)
+    assert (entry.by, entry.name, entry.error) == (" [2Jann", " [31mred", "a b")
+
+
+def test_hook_of_git_gives_no_other_repositorys_revision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        git(tmp_path / name, "init", "--quiet")
+        git(tmp_path / name, "commit", "--quiet", "--allow-empty", "--message", name)
+    heads = [git(tmp_path / name, "rev-parse", "--short=12", "HEAD") for name in ("one", "other")]
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / "other" / ".git"))
+    monkeypatch.setenv("GIT_WORK_TREE", str(tmp_path / "other"))
+    assert revision_of(tmp_path / "one") == heads[0] != heads[1]

@@ -42,3 +42,10 @@ def test_images_of_others_are_not_built_over() -> None:
     assert is_ours({"org.opencontainers.image.title": "app-server-nginx"})
     assert is_ours({"app-server.applications": "a.py"})
     assert not is_ours({}) and not is_ours({"org.opencontainers.image.title": "postgres"})
+
+
+def test_only_numbers_are_releases(tmp_path: Path) -> None:
+    store = Store(tmp_path, "site")
+    for name in ("1", "12", "²", "٣", "007", "0", "9" * 40, "3.old"):
+        (tmp_path / "releases" / name).mkdir(parents=True)
+    assert store.releases() == [1, 12]
