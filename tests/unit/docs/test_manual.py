@@ -33,7 +33,8 @@ _FOREIGN_FLAGS = frozenset({"--help", "--help-all", "--version"})
 # What `panel serve` takes and we do not: docs/panel.md says so.
 _FLAGS_OF_PANEL = frozenset(
     "--admin --autoreload --liveness --oauth- --rest-session-info --reuse-sessions --warm --session-history "
-    "--index-titles --plugins --global-loading-spinner".split()
+    "--index-titles --plugins --global-loading-spinner --profiler --page-config --root-path --cookie-path --server "
+    "--rest-provider --rest-endpoint".split()
 )
 
 
