@@ -17,7 +17,7 @@ from app_server.cli.command import Flag, flags_of
 from app_server.cli.deployments.flags import DEFAULT_FILE, DEPLOYMENT, ENVIRONMENT, FILE, dashed, file_of
 from app_server.cli.deployments.loading import need_deployment_packages, plan_of, read
 from app_server.errors import OperatorError
-from app_server.settings import Arity, Settings, added, all_settings, resolve_some, with_files
+from app_server.settings import Arity, Settings, added, all_settings, naming_env_file, resolve_some, with_files
 from app_server.store.backup.archive import is_role
 
 if TYPE_CHECKING:
@@ -108,7 +108,8 @@ def _of_this_machine(
     namespace: argparse.Namespace, environ: Mapping[str, str], files: Mapping[str, Path]
 ) -> Subject:
     flags, variables = with_files({name: getattr(namespace, name) for name in _SETTINGS if name in namespace}, environ)
-    settings = resolve_some(_SETTINGS, flags, added(variables, environ))
+    with naming_env_file(flags, variables, environ):
+        settings = resolve_some(_SETTINGS, flags, added(variables, environ))
     if settings.store == "off" and not files:
         hint = f"Name the server's store with --store, or a deployment with -f {DEFAULT_FILE}."
         raise OperatorError("it is not known what is meant", hint=hint)

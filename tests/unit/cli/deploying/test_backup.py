@@ -111,6 +111,9 @@ def test_deployment_and_store_are_found_from_a_folder_below(
     (home / "pyproject.toml").write_text('[tool.app-server]\nstore = "sessions"\n', encoding="utf-8")
     assert main(["backup", "of-the-server"], environ) == EXIT_OK
     assert capsys.readouterr().err == "of-the-server: 1 session, 0 bookmarks\n"
+    (below / ".env").write_text("APP_SERVER_STORE_TTL=soon\n", encoding="utf-8")
+    assert main(["backup", "x", "--env-file", ".env"], environ) == EXIT_USAGE
+    assert capsys.readouterr().err.startswith("app-server: .env: APP_SERVER_STORE_TTL: expected ")
     (home / "deploy.yaml").write_text(DEPLOYMENT.replace("HOME", str(home)), encoding="utf-8")
     assert main(["backup", "of-the-deployment"], environ) == EXIT_OK
     assert capsys.readouterr().err.splitlines()[:2] == [
