@@ -39,6 +39,7 @@ from app_server.requests.server_handlers import (
     ReadyHandler,
 )
 from app_server.server import server
+from app_server.server.announce import NO_BROWSER
 from app_server.server.ending import stop_within
 from app_server.server.routes import WELL_KNOWN
 from app_server.session.session import Session
@@ -275,7 +276,13 @@ class Server:
             raise ValueError(f"new must be 'tab' or 'window', not {new!r}")
         if self.settings.unix_socket:
             raise OperatorError("no browser opens a Unix socket", where=self.settings.unix_socket)
-        webbrowser.get(browser).open(self.url.rstrip("/") + app_path, new={"tab": 2, "window": 1}[new])
+        url = self.url.rstrip("/") + app_path
+        try:
+            webbrowser.get(browser).open(url, new={"tab": 2, "window": 1}[new])
+        except webbrowser.Error:
+            if browser is not None:
+                raise
+            log.warning(NO_BROWSER, url)
 
     def get_session(self, app_path: str, session_id: str) -> Session:
         """The living session of this id; ValueError if there is none."""

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 
 from app_server.server.server import Server
 
+NO_BROWSER = "No browser was found on this machine. Open %s in one yourself."
+
 log = logging.getLogger(__name__)
 
 
@@ -31,9 +33,15 @@ def announce(server: Server) -> None:
             log.info("%s", line)
     if settings.show:
         for runtime in server.state.runtimes if len(server.state.runtimes) == 1 else server.state.runtimes[:0]:
-            webbrowser.open(server.url.rstrip("/") + ("/" if runtime.url_pattern else runtime.url), new=2)
+            open_in_browser(server.url.rstrip("/") + ("/" if runtime.url_pattern else runtime.url))
         if len(server.state.runtimes) > 1:
-            webbrowser.open(server.url, new=2)
+            open_in_browser(server.url)
+
+
+def open_in_browser(url: str) -> None:
+    """Open an address in the system's browser, or say that none was found, as on most servers."""
+    if not webbrowser.open(url, new=2):
+        log.warning(NO_BROWSER, url)
 
 
 def for_people(server: Server, address: str | None) -> Iterator[str]:

@@ -494,6 +494,18 @@ async def test_show_as_a_keyword_opens_the_only_application(opened: Opened) -> N
     assert opened.addresses == [(f"http://127.0.0.1:{server.port}/a", 2)]
 
 
+def test_machine_without_a_browser_gets_the_address(
+    everything: Server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(webbrowser, "_browsers", {})
+    monkeypatch.setattr(webbrowser, "_tryorder", [])
+    everything.show("/function")
+    address = f"http://127.0.0.1:{everything.port}/some/function"
+    assert caplog.messages == [f"No browser was found on this machine. Open {address} in one yourself."]
+    with pytest.raises(webbrowser.Error):
+        everything.show("/function", browser="none of this name")
+
+
 def test_unix_socket_has_no_port_and_no_browser(tmp_path: Path) -> None:
     loop = IOLoop(make_current=False)
     path = tmp_path / "s"

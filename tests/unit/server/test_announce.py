@@ -22,10 +22,25 @@ def fill(document: Any) -> None:
     document.add_root(Div(name="text"))
 
 
+def test_machine_without_a_browser_gets_the_address(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("webbrowser._browsers", {})
+    monkeypatch.setattr("webbrowser._tryorder", [])
+    with skipping_loop() as loop:
+        announce(Server({"/a": application_from_function(fill)}, Settings(show=True), loop))
+    assert caplog.messages[-1] == "No browser was found on this machine. Open http://localhost:5006/a in one yourself."
+
+
 @pytest.mark.parametrize("count", [1, 2])
 def test_browser_is_shown_the_application_or_the_index(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[str] = []
-    monkeypatch.setattr("webbrowser.open", lambda url, new: opened.append(url))
+
+    def open_one(url: str, new: int) -> bool:
+        opened.append(url)
+        return True
+
+    monkeypatch.setattr("webbrowser.open", open_one)
     with skipping_loop() as loop:
         applications = {f"/{number}": application_from_function(fill) for number in range(count)}
         announce(Server(applications, Settings(show=True), loop))
