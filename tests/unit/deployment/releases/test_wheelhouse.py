@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app_server.deployment.releases import own_wheel, wheelhouse
+from app_server.deployment.releases import wheelhouse
 from app_server.errors import OperatorError
 from tests.support.tools import ROOT
 
@@ -92,13 +92,6 @@ def test_wheels_are_collected_and_failures_say_of_what(
     with pytest.raises(OperatorError) as refused:
         wheelhouse.collect(tmp_path / "wheels", [needs])
     assert str(refused.value) == f"{needs}: its wheels cannot be collected. pip says why, above."
-
-
-def test_clone_that_cannot_be_built_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(own_wheel, "own_clone", lambda: tmp_path)
-    monkeypatch.setattr(own_wheel, "pip", lambda: ["false"])
-    with pytest.raises(OperatorError, match="its wheel cannot be built"):
-        own_wheel.write_own_wheel(tmp_path)
 
 
 def test_list_of_an_application_is_never_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
