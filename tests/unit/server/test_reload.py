@@ -179,11 +179,13 @@ async def test_change_is_an_occasion_to_look_also_in_a_folder_that_comes_later(
             seen.update(path.name for path in tmp_path.glob("*/*"))
 
     looking = asyncio.create_task(look())
-    for name in ("a/first", "b/second"):
-        while Path(name).name not in seen:
-            (tmp_path / name).write_text(str(time.monotonic()), encoding="utf-8")  # before it watches, none is heard
-            await asyncio.sleep(0.02)
-        folders.add(tmp_path / "b")
+    async with asyncio.timeout(patience(20)):
+        for name in ("a/first", "b/second"):
+            while Path(name).name not in seen:
+                # Before it watches, none is heard.
+                (tmp_path / name).write_text(str(time.monotonic()), encoding="utf-8")
+                await asyncio.sleep(0.02)
+            folders.add(tmp_path / "b")
     looking.cancel()
     with pytest.raises(asyncio.CancelledError):
         await looking
