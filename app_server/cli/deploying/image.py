@@ -53,10 +53,9 @@ def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callab
     """What builds the image, after all words have been checked."""
     _refuse_both(namespace)
     check_reporting(namespace)
+    need_deployment_packages()
     if "only_base" in namespace:
         return _base(namespace, environ)
-    if not namespace.files:
-        need_deployment_packages()
     from app_server.deployment.images import image
     from app_server.deployment.images.base import OWN
     from app_server.deployment.images.contents import typed
