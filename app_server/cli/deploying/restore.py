@@ -82,7 +82,7 @@ def _restore(subject: Subject, file: BinaryIO, about: Description, where: str, *
     restored = {each.member.name for each in planned}
     for role in about.files:
         if role not in restored:
-            say(f"{role}: left out, because it is not said where it belongs; --also {_also(role)} says it")
+            say(f"{role}: left out, because no place is named for it; give --also {_also(role)}")
     if any(not each.is_there for each in planned):
         say("Servers read secrets and certificates when they start: restart them, or roll out again.")
 
@@ -112,4 +112,4 @@ def _restore_sessions(subject: Subject, file: BinaryIO, where: str) -> None:
         expired = f"; {restored.expired} have expired" if restored.expired else ""
         say(f"restored {in_words(restored.sessions, restored.bookmarks)}{kept}{expired}")
     else:
-        say("sessions: left out, because it is not said where they belong; --store says it")
+        say("sessions: left out, because no store is named; give --store")

@@ -112,7 +112,7 @@ def _of_this_machine(
         settings = resolve_some(_SETTINGS, flags, added(variables, environ))
     if settings.store == "off" and not files:
         hint = f"Name the server's store with --store, or a deployment with -f {DEFAULT_FILE}."
-        raise OperatorError("it is not known what is meant", hint=hint)
+        raise OperatorError("neither a store nor a deployment is named", hint=hint)
     return Subject(settings=None if settings.store == "off" else settings, files=files)
 
 

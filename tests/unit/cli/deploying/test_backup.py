@@ -62,7 +62,7 @@ def test_store_and_files_come_back_elsewhere(home: Path, capsys: pytest.CaptureF
     assert capsys.readouterr().out.splitlines() == [
         "restored 1 session, 0 bookmarks",
         f"file:{key}: restored to {key}",
-        "tls: left out, because it is not said where it belongs; --also tls=PATH says it",
+        "tls: left out, because no place is named for it; give --also tls=PATH",
         "Servers read secrets and certificates when they start: restart them, or roll out again.",
     ]
     assert saved(home / "new") == b"journal" and key.read_text(encoding="utf-8") == "secret_key"
@@ -143,7 +143,8 @@ def test_backup_passes_through_pipes(
         (["backup"], EXIT_USAGE, "FILE: is required. For example: app-server backup tools.backup"),
         (["restore"], EXIT_USAGE, "FILE: is required. For example: app-server restore tools.backup"),
         (["backup", "x"], EXIT_USAGE,
-         "it is not known what is meant. Name the server's store with --store, or a deployment with -f deploy.yaml."),
+         "neither a store nor a deployment is named. "
+         "Name the server's store with --store, or a deployment with -f deploy.yaml."),
         (["backup", "x", "-e", "staging", "--store", "sessions"], EXIT_USAGE,
          "--environment: has no meaning without a deployment. Name the file of the deployment: -f deploy.yaml"),
         (["backup", "x", "-f", "deploy.yaml", "--store", "sessions"], EXIT_USAGE,
