@@ -1,5 +1,6 @@
 """Settings of a Kubernetes cluster: Ingress or Gateway, registries, monitoring, user ids."""
 
+import re
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
@@ -9,7 +10,13 @@ from app_server.deployment.spec.readers import LIST, Flag, choice, text, whole
 from app_server.deployment.spec.words import Line
 
 ObjectName = Annotated[str, text("the name of a Kubernetes object: a-z, 0-9, '-' and '.', at most 253",
-                  r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")]  # fmt: skip
+                  r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?", also=lambda name: not re.search(r"\.[.-]|-\.", name))]  # fmt: skip
+
+NamespaceName = Annotated[str, text("the name of a Kubernetes namespace: a-z, 0-9 and '-', at most 63",
+                     r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")]  # fmt: skip
+
+AnnotationName = Annotated[str, text("the name of an annotation, such as example.org/timeout",
+                      r"([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?")]  # fmt: skip
 
 
 class Ingress(Model):
@@ -21,7 +28,7 @@ class Ingress(Model):
     """the IngressClass; default: the cluster's"""
     tls_secret: ObjectName | None = None
     """the Secret with the Ingress's certificate; set `public.scheme: https` and `tls: off` with it"""
-    annotations: dict[str, Line] = Field(default_factory=dict)
+    annotations: dict[AnnotationName, Line] = Field(default_factory=dict)
     """settings for its controller, such as a longer timeout for WebSockets"""
 
 
@@ -32,7 +39,7 @@ class Gateway(Model):
 
     name: ObjectName
     """the Gateway's name"""
-    namespace: ObjectName | None = None
+    namespace: NamespaceName | None = None
     """its namespace; default: the deployment's"""
     section: ObjectName | None = None
     """which of its listeners; default: all"""
@@ -54,13 +61,13 @@ class Kubernetes(Model):
     """reach the proxy through an Ingress; a bare word is its class"""
     gateway: Gateway | None = None
     """reach the proxy through an HTTPRoute; a bare word is the Gateway's name"""
-    callers: Annotated[tuple[ObjectName, ...], LIST] = ()
+    callers: Annotated[tuple[NamespaceName, ...], LIST] = ()
     """the namespaces of the Ingress controller's or Gateway's pods; with `proxy: none`, only they reach instances"""
     image_pull_secrets: Annotated[tuple[ObjectName, ...], LIST] = ()
     """the Secrets for the images' registry"""
     spread: Flag = True
     """put instances on different nodes and zones, if there are several"""
-    prometheus: ObjectName | None = None
+    prometheus: NamespaceName | None = None
     """the namespace of Prometheus, which may then read /metrics of each instance; a monitor tells it where"""
     monitor: Annotated[Literal["pod", "service"], choice()] = "pod"
     """whether that is a PodMonitor or a ServiceMonitor of the Prometheus Operator"""

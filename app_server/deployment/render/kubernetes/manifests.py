@@ -5,7 +5,8 @@ Secrets and the certificate are referred to by name, and created by the cluster'
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 
 import yaml
@@ -21,6 +22,9 @@ from app_server.deployment.render.kubernetes.scaling import autoscaler, refuse_s
 from app_server.deployment.render.kubernetes.valkey import valkey
 from app_server.deployment.render.templates import comments
 from app_server.errors import OperatorError
+
+# Services have the narrowest names (RFC 1035).
+_LABEL = re.compile(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
 
 
 def wanted(plan: Plan) -> bool:
@@ -70,7 +74,26 @@ def parts(plan: Plan) -> Mapping[str, Sequence[Object]]:
         "gateway": gateway(plan),
     }
     listed = {part: tuple(objects) for part, objects in found.items()}
+    _check_names(plan, chain(*listed.values()))
     return {part: objects for part, objects in listed.items() if objects}
+
+
+def _check_names(plan: Plan, objects: Iterable[Object]) -> None:
+    """OperatorError for names that a cluster does not take, and for two objects that would be one."""
+    seen = set[tuple[str, str]]()
+    for name, where in ((plan.name, "name"), (namespace(plan), "containers.namespace")):
+        if not _LABEL.fullmatch(name):
+            hint = "Use a-z, 0-9 and '-', with a letter or a digit at the end."
+            raise OperatorError(f"{name!r} cannot be a name in a cluster", where=where, hint=hint)
+    for each in objects:
+        kind, name = each["kind"], each["metadata"]["name"]
+        if not _LABEL.fullmatch(name):
+            hint = "Give the application, or the deployment, a name with a letter or a digit at the end."
+            raise OperatorError(f"{name!r} cannot be a name in a cluster", where="apps", hint=hint)
+        if (kind, name) in seen:
+            hint = "Their applications' names, without case and with '-' for '_', must differ from each other."
+            raise OperatorError(f"two objects {kind} would be called {name}", where="apps", hint=hint)
+        seen.add((kind, name))
 
 
 def _namespace(plan: Plan) -> Iterator[Object]:

@@ -257,3 +257,21 @@ def test_example_of_all_keys_is_a_cluster(tmp_path: Path) -> None:
     text = (Path(__file__).parents[5] / "deploy" / "deploy.example.yaml").read_text(encoding="utf-8")
     objects = manifests(tmp_path, text)
     assert of_kind("StatefulSet", objects) and of_kind("Ingress", objects)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "error"),
+    [
+        ("name: site", "name: my_site", "name: 'my_site' cannot be a name in a cluster. Use a-z, 0-9 and '-', with"),
+        ("namespace: tools", "namespace: tools-", "containers.namespace: 'tools-' cannot be a name in a cluster. Use"),
+        ("b: {path", "b_: {path", "apps: 'b-' cannot be a name in a cluster. Give the application, or the deployment,"),
+        ("b: {path", "site-proxy: {path", "apps: two objects Service would be called site-proxy. Their applications'"),
+        ("a: a.py", "a: a.py, B: {path: c.py, instances: 2}", "apps: two objects Service would be called b. Their"),
+    ],
+)
+def test_names_that_a_cluster_does_not_take_are_refused(tmp_path: Path, old: str, new: str, error: str) -> None:
+    text = DEPLOYMENTS["two pools, secrets, TLS"].replace("{path: b.py", "{path: b.py, instances: 2")
+    manifests(tmp_path, text)
+    with pytest.raises(OperatorError) as caught:
+        manifests(tmp_path, text.replace(old, new))
+    assert str(caught.value).startswith(error)
