@@ -9,14 +9,25 @@ from app_server.deployment.spec.base import Model
 from app_server.deployment.spec.readers import LIST, Flag, choice, text, whole
 from app_server.deployment.spec.words import Line
 
-ObjectName = Annotated[str, text("the name of a Kubernetes object: a-z, 0-9, '-' and '.', at most 253",
-                  r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?", also=lambda name: not re.search(r"\.[.-]|-\.", name))]  # fmt: skip
+ObjectName = Annotated[
+    str,
+    text(
+        "the name of a Kubernetes object: a-z, 0-9, '-' and '.', at most 253",
+        r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?",
+        also=lambda name: not re.search(r"\.[.-]|-\.", name),
+    ),
+]
 
 NamespaceName = Annotated[str, text("the name of a Kubernetes namespace: a-z, 0-9 and '-', at most 63",
                      r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")]  # fmt: skip
 
-AnnotationName = Annotated[str, text("the name of an annotation, such as example.org/timeout",
-                      r"([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?")]  # fmt: skip
+AnnotationName = Annotated[
+    str,
+    text(
+        "the name of an annotation, such as example.org/timeout",
+        r"([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?",
+    ),
+]
 
 
 class Ingress(Model):

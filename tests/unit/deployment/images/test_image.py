@@ -71,7 +71,7 @@ def test_name_without_a_tag_is_the_latest(typed: str, full: str) -> None:
     assert full_name(typed, "--tag") == full
 
 
-@pytest.mark.parametrize("text", ["Dashboard", "a b", "a:b:c", "-a", "a\n", ""])
+@pytest.mark.parametrize("text", ["Dashboard", "a b", "a:b:c", "-a", "a\n", "", "-x.example.org/a", "./a", "x-/a"])
 def test_name_that_no_engine_takes_is_one_line(text: str) -> None:
     with pytest.raises(OperatorError) as caught:
         full_name(text, "--tag")

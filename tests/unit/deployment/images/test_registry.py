@@ -39,6 +39,29 @@ IMAGE = "registry.example.org:5000/team/board:2"
         ('Get "https://10.0.0.9/v2/": tls: failed to verify certificate: x509: certificate signed by unknown authority',
          "the engine does not trust the certificate of registry.example.org:5000. Put the authority into "
          "/etc/docker/certs.d/registry.example.org:5000/ca.crt on the engine's host."),
+        ("name unknown: The repository with name 'board' does not exist in the registry with id '1'",
+         "registry.example.org:5000 has no repository of this name, and does not make it. "
+         "Create it there, or choose another --tag."),
+        ("unknown: project team not found",
+         "registry.example.org:5000 has no repository of this name, and does not make it. "
+         "Create it there, or choose another --tag."),
+        ("toomanyrequests: You have reached your pull rate limit",
+         "registry.example.org:5000 takes no more requests for now. "
+         "Try again later, or docker login registry.example.org:5000"),
+        ('error getting credentials - err: exec: "docker-credential-desktop": executable file not found in $PATH',
+         "docker's program for logins fails: error getting credentials - err: exec: \"docker-credential-desktop\": "
+         "executable file not found in $PATH. Check credsStore in ~/.docker/config.json."),
+        ("received unexpected HTTP status: 413 Request Entity Too Large",
+         "there is no room for the image: received unexpected HTTP status: 413 Request Entity Too Large. "
+         "Make room in registry.example.org:5000, or on the engine's host."),
+        ("received unexpected HTTP status: 503 Service Unavailable",
+         "registry.example.org:5000 has a fault of its own: received unexpected HTTP status: 503 Service Unavailable. "
+         "Try again later, or ask who runs it."),
+        ('Get "https://r/v2/": dial tcp: lookup r: Temporary failure in name resolution',
+         "no host is called registry.example.org:5000. Check the name of the registry."),
+        ('Get "https://r/v2/": net/http: TLS handshake timeout',
+         "registry.example.org:5000 does not answer. "
+         "Check the name and the port, and that the engine's host reaches it."),
         ("the disk is on fire",
          "the disk is on fire. That is what the engine says of registry.example.org:5000."),
     ],
