@@ -7,7 +7,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
@@ -56,18 +56,21 @@ def run(subject: Subject, path: Path | None, *, overwrite: bool = False) -> int:
 @contextmanager
 def _opened(path: Path | None) -> Iterator[BinaryIO]:
     """The backup as a file that can be read twice. OperatorError if it cannot be read."""
-    if path is None:
-        with scratch_file() as file:
-            shutil.copyfileobj(sys.stdin.buffer, file)
-            file.seek(0)
-            yield file
-        return
+    if path is None and sys.stdin is None:
+        raise OperatorError("is closed", where="stdin", hint="Name a file, or pipe one into this program.")
     try:
-        opened = path.open("rb")
+        opened = sys.stdin.buffer if path is None else path.open("rb")
     except OSError as error:
         raise OperatorError(f"cannot be read: {error.strerror}", where=str(path)) from None
-    with opened:
-        yield opened
+    with opened if path is not None else nullcontext():
+        if path is not None and opened.seekable():
+            yield opened
+            return
+        # Also a pipe with a name, such as of the shell's <(age -d tools.backup.age).
+        with scratch_file() as file:
+            shutil.copyfileobj(opened, file)
+            file.seek(0)
+            yield file
 
 
 def _restore(subject: Subject, file: BinaryIO, about: Description, where: str, *, overwrite: bool) -> None:

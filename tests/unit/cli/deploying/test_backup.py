@@ -7,6 +7,7 @@ import os
 import resource
 import stat
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -208,3 +209,19 @@ def test_full_disk_ends_it_in_one_line(home: Path, capsys: pytest.CaptureFixture
     assert lines[0] == "app-server: x.backup: cannot be written: File too large"
     assert lines[1].endswith("cannot be written: File too large. Set TMPDIR to a folder with more space.")
     assert not (home / "x.backup").exists() and not list(home.glob(".app-server-backup-*"))
+
+
+def test_backup_is_read_from_a_pipe_with_a_name(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["backup", "x.backup", "--store", "sessions"], {}) == EXIT_OK
+    (home / "new").mkdir(mode=0o700)
+    os.mkfifo(home / "pipe")
+    writer = threading.Thread(target=lambda: (home / "pipe").write_bytes((home / "x.backup").read_bytes()))
+    writer.start()
+    assert main(["restore", "pipe", "--store", "new"], {}) == EXIT_OK
+    writer.join()
+    assert capsys.readouterr().out == "restored 1 session, 0 bookmarks\n" and saved(home / "new") == b"journal"
+    monkeypatch.setattr(sys, "stdin", None)
+    assert main(["restore", "-", "--store", "new"], {}) == EXIT_FAILED
+    assert capsys.readouterr().err.startswith("app-server: stdin: is closed. Name a file, or pipe one")

@@ -52,7 +52,7 @@ IMAGE = "registry.example.org:5000/team/board:2"
          "docker's program for logins fails: error getting credentials - err: exec: \"docker-credential-desktop\": "
          "executable file not found in $PATH. Check credsStore in ~/.docker/config.json."),
         ("received unexpected HTTP status: 413 Request Entity Too Large",
-         "there is no room for the image: received unexpected HTTP status: 413 Request Entity Too Large. "
+         "the image does not fit: received unexpected HTTP status: 413 Request Entity Too Large. "
          "Make room in registry.example.org:5000, or on the engine's host."),
         ("received unexpected HTTP status: 503 Service Unavailable",
          "registry.example.org:5000 has a fault of its own: received unexpected HTTP status: 503 Service Unavailable. "
