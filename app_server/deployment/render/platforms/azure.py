@@ -19,7 +19,7 @@ from app_server.deployment.render.platforms.contract import (
 )
 from app_server.deployment.render.platforms.documents import document
 
-AZURE: Final = Platform("Azure Container Apps")
+AZURE: Final = Platform("Azure Container Apps", names="(?!.*--)[a-z][a-z0-9-]{0,30}[a-z0-9]")
 # Memory is given by halves of a gibibyte, with half as many processors.
 STEP_MB: Final = 512
 STEP_CPUS: Final = 0.25

@@ -17,7 +17,7 @@ from app_server.deployment.render.platforms.contract import (
 )
 from app_server.deployment.render.platforms.documents import document
 
-CLOUD_RUN: Final = Platform("Cloud Run", grace_s=10)
+CLOUD_RUN: Final = Platform("Cloud Run", grace_s=10, names="[a-z]([a-z0-9-]{0,47}[a-z0-9])?")
 PORT: Final = 8080
 SECRETS: Final = "/run/secrets/app"
 # The longest that a request may take, and a WebSocket is one: then the page reconnects.

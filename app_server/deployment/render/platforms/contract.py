@@ -7,6 +7,7 @@ from, and any instance can make it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -26,10 +27,14 @@ _SHORTEST_DEADLINE_S: Final = 6
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """A platform. `grace_s` is how long it waits after SIGTERM, None if the generated file says so itself."""
+    """A platform. `grace_s` is how long it waits after SIGTERM, None if the generated file says so itself.
+
+    `names` is the pattern of what it may call a service, if the generated file says so.
+    """
 
     title: str
     grace_s: int | None = None
+    names: str = ".*"
 
 
 def words(plan: Plan, platform: Platform) -> tuple[str, ...]:
@@ -77,6 +82,9 @@ def secret_name(plan: Plan, secret: PlannedSecret) -> str:
 
 
 def _refuse(plan: Plan, platform: Platform) -> None:
+    if not re.fullmatch(platform.names, plan.name):
+        hint = "Use a-z, 0-9 and single '-', with a letter or a digit at the end."
+        raise OperatorError(f"{platform.title} calls nothing {plan.name!r}", where="name", hint=hint)
     if len(plan.pools) > 1:
         hint = "Remove apps.*.instances, or write a deploy.yaml for each application."
         raise OperatorError(f"{platform.title} runs the same in all instances", where="apps", hint=hint)

@@ -101,3 +101,20 @@ def test_variables_of_applications_reach_them(tmp_path: Path, target: str, path:
     assert said in file
     # The server does not know a variable with the whole file.
     assert "APP_SERVER_ENV=" not in file and "name: APP_SERVER_ENV," not in file
+
+
+@pytest.mark.parametrize(
+    ("target", "name", "title"),
+    [
+        ("cloud-run", "my_tools", "Cloud Run"), ("cloud-run", "tools-", "Cloud Run"),
+        ("azure", "my_tools", "Azure Container Apps"), ("azure", "my--tools", "Azure Container Apps"),
+        ("azure", "t", "Azure Container Apps"),
+    ],
+)  # fmt: skip
+def test_name_that_the_platform_does_not_take_is_refused(tmp_path: Path, target: str, name: str, title: str) -> None:
+    with pytest.raises(OperatorError) as caught:
+        render(target, planned(tmp_path, TEXT.replace("name: tools", f"name: {name}")))
+    assert str(caught.value) == (
+        f"name: {title} calls nothing {name!r}. Use a-z, 0-9 and single '-', with a letter or a digit at the end."
+    )
+    assert render("heroku", planned(tmp_path, TEXT.replace("name: tools", f"name: {name}")))
