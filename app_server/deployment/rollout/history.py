@@ -9,13 +9,13 @@ import re
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
 from app_server import system
-from app_server.errors import AppServerError
+from app_server.errors import AppServerError, OperatorError
 
 FILE = "history.jsonl"
 Result = Literal["done", "failed", "interrupted"]
@@ -29,7 +29,7 @@ _TIME = "%Y-%m-%dT%H:%M:%S%z"
 def operator() -> str:
     """The name of the user who runs the command, or its number for one that the system has no name for."""
     try:
-        return getpass.getuser()
+        return _shown(getpass.getuser())
     except (KeyError, OSError):  # OSError from Python 3.13 on
         return f"user {system.user_id()}"
 
@@ -79,16 +79,20 @@ def recorded(
 
     try:
         yield record
-    except AppServerError as error:
-        note("failed", str(error))
-        raise
-    except Exception as error:
-        note("failed", f"{type(error).__name__}: {error}".rstrip(": "))
-        raise
-    except BaseException:
-        note("interrupted")
+    except BaseException as error:
+        with suppress(OperatorError):  # what has failed says more
+            note(*_outcome(error))
         raise
     note("done")
+
+
+def _outcome(error: BaseException) -> tuple[Result, str]:
+    """How an action ended that raised this, and what to write down of it."""
+    if isinstance(error, AppServerError):
+        return "failed", str(error)
+    if isinstance(error, Exception):
+        return "failed", f"{type(error).__name__}: {error}".rstrip(": ")
+    return "interrupted", ""
 
 
 def revision_of(folder: Path) -> str:
@@ -105,8 +109,16 @@ def revision_of(folder: Path) -> str:
 def append(folder: Path, entry: Entry) -> None:
     """Write an entry at the end of the history."""
     about = {name: value for name, value in asdict(entry).items() if value not in ("", None)}
-    with (folder / FILE).open("a", encoding="utf-8") as file:
-        file.write(json.dumps(about, ensure_ascii=False) + "\n")
+    write_line(folder / FILE, json.dumps(about, ensure_ascii=False))
+
+
+def write_line(file: Path, text: str) -> None:
+    """Write a line at the end of a file. OperatorError if that is not possible."""
+    try:
+        with file.open("a", encoding="utf-8", errors="replace") as opened:
+            opened.write(f"{text}\n")
+    except OSError as error:
+        raise OperatorError(f"cannot be written: {error.strerror}", where=str(file)) from None
 
 
 def read(folder: Path) -> list[Entry]:

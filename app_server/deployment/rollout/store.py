@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app_server import system
-from app_server.deployment.rollout.history import operator
+from app_server.deployment.rollout.history import operator, write_line
 from app_server.errors import OperatorError
 
 _NUMBER = re.compile(r"[1-9][0-9]{0,8}")
@@ -46,7 +46,7 @@ class Store:
 
         def environment(release: int) -> str:
             with suppress(OSError):
-                text = (self.path(release) / "compose.yaml").read_text(encoding="utf-8")
+                text = (self.path(release) / "compose.yaml").read_text(encoding="utf-8", errors="replace")
                 if found := re.search(r"^#.* (?:-e|--environment)[ =](\S+)", text, re.MULTILINE):
                     return found[1]
             return ""
@@ -63,16 +63,15 @@ class Store:
     def note(self, text: str) -> None:
         """Write down who did what, and when."""
         when = time.strftime("%Y-%m-%dT%H:%M:%S%z")
-        with (self.folder / "log").open("a", encoding="utf-8") as log:
-            log.write(f"{when} {operator()}: {self.name}: {text}\n")
+        write_line(self.folder / "log", f"{when} {operator()}: {self.name}: {text}")
 
     def holder(self) -> str | None:
         """The name of the deployment whose releases are kept here, None before the first."""
         with suppress(OSError):
-            text = (self.folder / "current" / "compose.yaml").read_text(encoding="utf-8")
+            text = (self.folder / "current" / "compose.yaml").read_text(encoding="utf-8", errors="replace")
             if found := re.search(r'^name: "?([a-z0-9_-]+)"?$', text, re.MULTILINE):
                 return found[1]
-        with suppress(OSError, ValueError):
+        with suppress(OSError, ValueError, RecursionError):
             about = json.loads((self.folder / "release" / "release.json").read_text(encoding="utf-8"))
             return str(about["name"]) if isinstance(about, dict) and "name" in about else None
         return None
@@ -80,7 +79,7 @@ class Store:
     def roller(self) -> str | None:
         """Who is rolling out now; None if no one is."""
         try:
-            lock = (self.folder / "lock").open("r", encoding="utf-8")
+            lock = (self.folder / "lock").open("r", encoding="utf-8", errors="replace")
         except OSError:
             return None
         with lock:
@@ -97,7 +96,7 @@ class Store:
             raise OperatorError(what, where=str(self.folder), hint="Use a separate --store for each.")
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            lock = (self.folder / "lock").open("a+", encoding="ascii")
+            lock = (self.folder / "lock").open("a+", encoding="utf-8", errors="replace")
         except OSError as error:
             raise OperatorError(f"cannot be written: {error.strerror}", where=str(self.folder)) from None
         with lock:

@@ -134,3 +134,11 @@ def test_hook_of_git_gives_no_other_repositorys_revision(tmp_path: Path, monkeyp
     monkeypatch.setenv("GIT_DIR", str(tmp_path / "other" / ".git"))
     monkeypatch.setenv("GIT_WORK_TREE", str(tmp_path / "other"))
     assert revision_of(tmp_path / "one") == heads[0] != heads[1]
+
+
+def test_history_that_cannot_be_written_hides_no_reason(tmp_path: Path) -> None:
+    (tmp_path / FILE).mkdir()
+    with pytest.raises(OperatorError, match="no room"), recorded(tmp_path, "compose", "deploy", None, "1"):
+        raise OperatorError("no room")
+    with pytest.raises(OperatorError, match="cannot be written"), recorded(tmp_path, "compose", "deploy", None, "1"):
+        pass

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from app_server.deployment.rollout.preconditions import is_ours
 from app_server.deployment.rollout.preflight import preflight_project
 from app_server.deployment.rollout.store import Store
+from app_server.errors import OperatorError
 from tests.unit.deployment.making import faults
 
 HEAD = "# Written by app-server for site; changes here are lost with the next run of\n#   app-server config compose"
@@ -49,3 +52,27 @@ def test_only_numbers_are_releases(tmp_path: Path) -> None:
     for name in ("1", "12", "²", "٣", "007", "0", "9" * 40, "3.old"):
         (tmp_path / "releases" / name).mkdir(parents=True)
     assert store.releases() == [1, 12]
+
+
+def test_user_of_any_name_rolls_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOGNAME", "müller\x1b[2J\udcff")
+    store = Store(tmp_path, "site")
+    for content in (b"", b"\xff\xfe\x1b[31m"):
+        (tmp_path / "lock").write_bytes(content)
+        with store.locked():
+            assert (store.roller() or "").startswith("müller [2J , process ")
+            store.note("release 1")
+    assert (tmp_path / "log").read_text(encoding="utf-8").endswith(" müller [2J : site: release 1\n")
+
+
+def test_damaged_files_of_releases_hide_nothing(tmp_path: Path) -> None:
+    store = Store(tmp_path, "site")
+    store.path(1).mkdir(parents=True)
+    store.make_current(1)
+    (store.path(1) / "compose.yaml").write_bytes(b"\xff\xfe")
+    (tmp_path / "release").mkdir()
+    (tmp_path / "release" / "release.json").write_text("[" * 100_000, encoding="ascii")
+    assert store.holder() is None and store.is_alike(1, 1)
+    (tmp_path / "log").mkdir()
+    with pytest.raises(OperatorError, match="log: cannot be written: Is a directory"):
+        store.note("release 1")
