@@ -18,8 +18,11 @@ TESTS = Path(__file__).parent
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Take Ctrl-C as a terminal would have it: a shell has its background jobs, and their children, ignore it."""
+    """Take signals as at a terminal: a shell has its background jobs, and their children, ignore some; so has nohup."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+    if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, lambda number, frame: None)  # which no child inherits
     for folder in sorted({path.relative_to(TESTS).parts[0] for path in TESTS.rglob("test_*.py")}):
         config.addinivalue_line("markers", f"{folder}: a test in tests/{folder}")
 

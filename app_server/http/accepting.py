@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
-import math
 import socket
 from collections.abc import Callable
 from typing import Any, Final
@@ -74,13 +73,10 @@ class Acceptor:
 
     def _listen(self) -> None:
         self._resuming = None
-        self._watcher.add_handler(self._listener.fileno(), self._on_connections, IOLoop.READ)
+        self._watcher.add_handler(self._listener.fileno(), self._accept_some, IOLoop.READ)
 
-    def _on_connections(self, number: int, events: int) -> None:
-        self._accept_some()
-
-    def _accept_some(self) -> bool:
-        """Accept as many as are allowed in a row; whether more may wait."""
+    def _accept_some(self, *event: int) -> bool:
+        """Accept as many as are allowed in a row; whether more may wait. An event of the loop tells of the first."""
         for _ in range(_MOST_AT_ONCE):
             if self._stopped:
                 return False
@@ -101,7 +97,8 @@ class Acceptor:
                 return False
             self._take(connection, address)
             # The system gives the lowest number that is free: this one says how many are taken.
-            if connection.fileno() >= _ceiling():
+            soft, _ = system.descriptor_limits()
+            if connection.fileno() >= soft - min(_LARGEST_RESERVE, soft / 8):
                 self._pause(_scarce("few are left"))
                 return False
         return True
@@ -114,11 +111,6 @@ class Acceptor:
         if now_s - self._said_s >= _LINE_EVERY_S:
             self._said_s = now_s
             log.error("%s", reason)
-
-
-def _ceiling() -> float:
-    soft, _ = system.descriptor_limits()
-    return soft if math.isinf(soft) else soft - min(_LARGEST_RESERVE, soft // 8)
 
 
 def _scarce(reason: str) -> str:

@@ -291,10 +291,16 @@ def test_wrong_deploy_yaml_is_one_line_with_its_place(deployment: Deployment) ->
     assert complained.startswith("app-server: other.yaml:") and complained.count("\n") >= 1
 
 
+NO_ENGINE = (
+    "app-server: unix:///nowhere/docker.sock: the container engine does not answer: Cannot connect to the Docker daemon "
+    "at unix:///nowhere/docker.sock. Check DOCKER_HOST, and the context that `docker context ls` shows.\n"
+)
+
+
 def test_engine_that_does_not_answer_is_one_line(deployment: Deployment) -> None:
     status, said, complained = deployment.deploy(env={"DOCKER_HOST": "unix:///nowhere/docker.sock"})
     assert (status, said) == (1, "")
-    assert complained == "app-server: no container engine answers. Start Docker: systemctl start docker.\n"
+    assert complained == NO_ENGINE
 
 
 def test_second_roll_out_at_the_same_time_is_refused(deployment: Deployment) -> None:
@@ -351,7 +357,7 @@ def test_roll_out_shows_each_step_with_its_time(deployment: Deployment) -> None:
 def test_failed_roll_out_says_so_as_json(deployment: Deployment) -> None:
     status, said, complained = deployment.deploy("--json", env={"DOCKER_HOST": "unix:///nowhere/docker.sock"})
     assert json.loads(said)["result"] == "failed" and status == 1
-    assert complained == "app-server: no container engine answers. Start Docker: systemctl start docker.\n"
+    assert complained == NO_ENGINE
 
 
 def test_status_shows_what_runs_and_of_which_release(deployment: Deployment) -> None:

@@ -43,6 +43,12 @@ def consecutive_ports(count: int) -> int:
                 return first
 
 
+def answers_at(port: int) -> bool:
+    """Whether something listens at this loopback port."""
+    with socket.socket() as sock:
+        return sock.connect_ex(("127.0.0.1", port)) == 0
+
+
 def claim(ports: range) -> bool:
     """Keep other processes from being handed these ports until this one ends; False if another one has claimed some.
 

@@ -19,7 +19,9 @@ def test_page_comes_back_when_the_tunnel_does(net: Net) -> None:
         page = browser.new_page()
         open_app(page, "http://localhost:5006/board")
         drag_slider(page, 0, 40)
-        wait_for_model(page, "double", "model.value > 2")
+        # What was drawn last is what the server has answered last.
+        answered = "model.value === 2 * Bokeh.documents[0].get_model_by_name('slider').value"
+        wait_for_model(page, "double", f"model.value > 2 && {answered}")
         value = model_value(page, "double", "model.value")
         page.evaluate(
             "() => { window.back = 0; Bokeh.documents[0].on_event('client_reconnected', () => window.back++) }"

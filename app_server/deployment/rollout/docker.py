@@ -47,7 +47,8 @@ def last_words(text: str) -> str:
     """The line that says why, out of all that a command has said."""
     lines = [line.strip() for line in plain(text).splitlines() if line.strip() and not _NOISE.match(line)]
     line = lines[-1] if lines else "failed without a message"
-    return re.sub(r"^(Error response from daemon|ERROR|error):\s*", "", line).rstrip(".")
+    line = re.sub(r"^(Error response from daemon|ERROR|error):\s*", "", line)
+    return line.removesuffix("Is the docker daemon running?").rstrip(". ")
 
 
 def require_engine() -> None:

@@ -14,7 +14,7 @@ import pytest
 from tests.protocol.conftest import APPS, SECRET, Served, serving
 from tests.protocol.security.test_auth import COOKIE_SECRET, password_file, write
 from tests.support.client import Client
-from tests.support.ports import free_port
+from tests.support.ports import answers_at, free_port
 from tests.support.servers.family import kill_family
 from tests.support.waiting import until
 
@@ -59,6 +59,8 @@ def kill(served: Served) -> None:
     """End the server as a machine that fails would: with its workers, who would answer at its port for a moment."""
     kill_family(served.process.process.pid)
     served.process.process.wait()
+    # A process is said to have ended a moment before its sockets are closed.
+    until(lambda: not answers_at(served.process.port), "nothing listens at its port")
 
 
 def work_on(client: Client, value: int, runs: int = 1) -> None:

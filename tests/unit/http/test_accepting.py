@@ -257,6 +257,14 @@ def test_limit_is_raised_as_far_as_is_of_use(
     assert found == ([] if wanted is None else [wanted])
 
 
-def test_without_a_limit_none_is_near(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_limit_none_is_near(
+    listener: Listener, visitors: Visitors, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setattr(resource, "getrlimit", lambda which: (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-    assert accepting._ceiling() == float("inf")
+    acceptor = accepting_on(listener, visitors)
+    clients = come(listener, 3)
+    acceptor.take_waiting()
+    assert len(visitors) == 3 and not caplog.messages
+    acceptor.stop()
+    for client in clients:
+        client.close()

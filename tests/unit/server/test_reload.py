@@ -32,16 +32,15 @@ def test_reloaded_application_is_named_as_most_people_typed_it(tmp_path: Path, m
 
 @pytest.fixture
 def modules(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The tests' own modules, which a reload would take for the application's, stay, and so do their model classes."""
+    """What tests have imported, which a reload would take for the application's, stays, with its model classes."""
+    before = set(sys.modules)
 
-    def without_tests() -> list[tuple[str, Path]]:
-        return [(name, path) for name, path in own_modules() if name.partition(".")[0] != "tests"]
+    def imported_since() -> list[tuple[str, Path]]:
+        return [(name, path) for name, path in own_modules() if name not in before]
 
     monkeypatch.setattr(sys, "dont_write_bytecode", sys.dont_write_bytecode)
-    monkeypatch.setattr(reload, "own_modules", without_tests)
-    before = dict(sys.modules)
+    monkeypatch.setattr(reload, "own_modules", imported_since)
     yield
-    sys.modules.update(before)
     sys.modules.pop("helper_of_reload", None)
 
 

@@ -8,8 +8,8 @@ from tests.support.waiting import until
 
 def test_call_comes_unless_it_was_cancelled_in_a_thread_that_keeps_nothing_up() -> None:
     said: list[str] = []
-    call_later(0.001, lambda: said.append("cancelled")).cancel()
-    timer = call_later(0.01, lambda: said.append("called"))
+    call_later(0.1, lambda: said.append("cancelled")).cancel()
+    timer = call_later(0.15, lambda: said.append("called"))
     assert timer.daemon
     until(lambda: said, "it is called")
     assert said == ["called"]
