@@ -73,7 +73,8 @@ class Acceptor:
 
     def _listen(self) -> None:
         self._resuming = None
-        self._watcher.add_handler(self._listener.fileno(), self._accept_some, IOLoop.READ)
+        # The loop takes no notice of what is returned.
+        self._watcher.add_handler(self._listener.fileno(), self._accept_some, IOLoop.READ)  # type: ignore[arg-type]
 
     def _accept_some(self, *event: int) -> bool:
         """Accept as many as are allowed in a row; whether more may wait. An event of the loop tells of the first."""
