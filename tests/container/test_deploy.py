@@ -292,8 +292,8 @@ def test_wrong_deploy_yaml_is_one_line_with_its_place(deployment: Deployment) ->
 
 
 NO_ENGINE = (
-    "app-server: unix:///nowhere/docker.sock: the container engine does not answer: Cannot connect to the Docker daemon "
-    "at unix:///nowhere/docker.sock. Check DOCKER_HOST, and the context that `docker context ls` shows.\n"
+    "app-server: unix:///nowhere/docker.sock: the container engine does not answer: Cannot connect to the Docker "
+    "daemon at unix:///nowhere/docker.sock. Check DOCKER_HOST, and the context that `docker context ls` shows.\n"
 )
 
 
