@@ -23,6 +23,8 @@ ANSWER_S = 60.0
 _OPTIONS = ("-o", f"ConnectTimeout={CONNECT_S}", "-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=3")
 FAILED = 255
 """The status of ssh itself if it has failed."""
+# The password's line, which the script would take for its own input.
+_FORGET = "IFS= read -r _; "
 _NO_SUDO = "a password is required"
 
 
@@ -53,9 +55,13 @@ def words_on(machine: Machine, script: str, *words: str, terminal: bool = False,
 
     If it `types`, sudo reads a password from stdin.
     """
-    become = "sudo" if terminal else "sudo -S -p ''" if types else "sudo -n"
     inner = f"sh -c {shlex.join([script, 'sh', *words])}"
-    remote = f'if [ "$(id -u)" = 0 ]; then exec {inner}; else exec {become} -- {inner}; fi'
+    remote = f'if [ "$(id -u)" = 0 ]; then {_FORGET if types else ""}exec {inner}; '
+    if types:
+        # Nor does sudo read a password that it does not need.
+        remote += f"elif sudo -n true </dev/null 2>/dev/null; then {_FORGET}exec sudo -n -- {inner}; "
+    become = "sudo" if terminal else "sudo -S -p ''" if types else "sudo -n"
+    remote += f"else exec {become} -- {inner}; fi"
     place = read_place(machine.ssh, f"instances.hosts.{machine.name}.ssh")
     if place.host in LOCAL and place.user is None and place.port is None:
         return ["sh", "-c", remote]
