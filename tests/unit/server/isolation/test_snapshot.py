@@ -17,6 +17,7 @@ from bokeh.models import Div
 from app_server.apps import Application, application_from_function, load_application
 from app_server.apps.function import FunctionApplication
 from app_server.engine.local import Snapshot
+from app_server.http.compression import default_cache
 from app_server.server.isolation.snapshot import Unsound, take
 from app_server.server.server import Server
 from app_server.settings import Settings
@@ -48,6 +49,7 @@ def childless(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def taken(application: Application | Callable[[Any], Any], limit_s: float = 0.0) -> Snapshot:
     """What is kept of the application's start, which may take so long."""
+    default_cache().wait()  # the thread of a server that was tested before may have a file open
     if not isinstance(application, Application):
         application = application_from_function(application, "/app")
     with skipping_loop() as loop:
