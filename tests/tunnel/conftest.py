@@ -16,6 +16,7 @@ from tests.support.client import PATIENCE_S, Client, Site
 from tests.support.hosts.namespaces import Host, hosts, why_not
 from tests.support.missing import missing
 from tests.support.server import REPOSITORY, stop
+from tests.support.waiting import until
 
 BOARD = REPOSITORY / "tests" / "protocol" / "apps" / "board.py"
 PORT = 5006
@@ -90,6 +91,8 @@ def started(host: Host, *command: str | Path) -> Iterator[Running]:
 @contextmanager
 def tunnel(host: Host, *words: str, runs: bool = True) -> Iterator[Running]:
     """`app-server tunnel` on a host, once the tunnel is open."""
+    if host.name == "laptop":  # where no server of ours listens
+        until(lambda: not host.listens(PORT), "the ssh of the tunnel before has ended, too")
     with started(host, sys.executable, "-m", "app_server", "tunnel", *words, "--run") as running:
         running.wait_for("open: ")
         yield running
