@@ -23,10 +23,21 @@ def account_of(site: Site, path: str, script: Script) -> Account:
         return visit.finish()
 
 
+def stock_account_of(site: Site, path: str, script: Script) -> Account:
+    """What is compared: in Bokeh's server of 3.10, whose callbacks run in threads, a next tick may come too early."""
+    for _ in range(5):
+        account = account_of(site, path, script)
+        if not ENCODES_LATE or path != "/ticks" or "never " not in repr(account.last):
+            break
+    return account
+
+
 def accounts_of(peers: Peers, path: str, script: Script) -> list[Account]:
     """What both say to the same person at the same time, the stock server first."""
     with ThreadPoolExecutor(2) as pool:
-        return list(pool.map(lambda site: account_of(site, path, script), peers.both()))
+        stock = pool.submit(stock_account_of, peers.stock, path, script)
+        ours = pool.submit(account_of, peers.ours, path, script)
+        return [stock.result(), ours.result()]
 
 
 def assert_same(peers: Peers, path: str, script: Script) -> None:
