@@ -46,7 +46,7 @@ def used_or_not(environ: Mapping[str, str], settings: Settings) -> Iterator[str]
     port, host = environ.get(PORT, "").strip(), environ.get(HOST, "").strip()
     if not port or settings.unix_socket:
         return
-    if port != str(settings.port):
+    if port.lstrip("0") != str(settings.port):  # 05006 is 5006, too
         yield f"{PORT} asks for port {shortened(port)}, but a flag or another variable says {settings.port}"
         return
     yield f"listening on port {port}, as {PORT} says"

@@ -81,6 +81,7 @@ def test_log_says_what_applies() -> None:
     assert list(used_or_not({}, Settings())) == []
     assert list(used_or_not({"PORT": "80"}, Settings(unix_socket="/s"))) == []
     assert list(used_or_not({"PORT": "80"}, Settings(port=80))) == ["listening on port 80, as PORT says"]
+    assert list(used_or_not({"PORT": "080"}, Settings(port=80))) == ["listening on port 080, as PORT says"]
     assert list(used_or_not({"PORT": "80"}, Settings())) == [
         "PORT asks for port '80', but a flag or another variable says 5006"
     ]
