@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.support.measuring import measure
+from tests.support.sharing import import_share, modules_below
 from tests.support.spread import folder_of, group_of, next_group, rank_of, times_by_folder
 
 TESTS = Path(__file__).parent
@@ -28,10 +29,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_collection() -> Iterator[None]:
+def pytest_collection(session: pytest.Session) -> Iterator[None]:
     """Look for no garbage among the tests and modules of a run: they all stay, and looking takes half of the time."""
     gc.disable()
     try:
+        # With several workers each is told its number.
+        if worker := getattr(session.config, "workerinput", None):
+            modules = list(modules_below(TESTS.parent, session.config.args))
+            import_share(modules, int(worker["workerid"].removeprefix("gw")), worker["workercount"])
         return (yield)  # type: ignore[return-value]
     finally:
         gc.freeze()

@@ -17,7 +17,7 @@ import queue
 import sys
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
@@ -134,7 +134,10 @@ class Cache:
         return variant
 
     def ask_for_small(self, path: Path, *, priority: int = 0) -> None:
-        """Make the small variant of the file in the background, the lowest priority number first."""
+        """Make the small variant of the file in the background, the lowest priority number first.
+
+        With a priority above 0 no one waits for it: what is on disk is left there until someone asks for it.
+        """
         with self._lock:
             if path in self._queued:
                 return
@@ -152,11 +155,13 @@ class Cache:
     def _work(self) -> None:
         _lower_own_priority()
         while True:
-            _, _, path = self._jobs.get()
+            priority, _, path = self._jobs.get()
             with self._lock:
                 self._queued.discard(path)  # before it is read: what changes from now on may be asked for again
             try:
-                self.small(path.read_bytes())
+                content = path.read_bytes()
+                if priority == 0 or not self._is_stored(digest_of(content)):
+                    self.small(content)
             except OSError as error:
                 log.debug("Not compressed ahead of time: %s", error)
             except Exception:
@@ -184,9 +189,16 @@ class Cache:
         """Servers that start together, as the instances of a host do, make one small variant and not one each."""
         return nullcontext() if self._folder is None else claimed(self._folder / f".{digest}.claim", _CLAIM_S)
 
-    def _load(self, digest: str) -> bytes | None:
+    def _is_stored(self, digest: str) -> bool:
+        return any(file.exists() for _, file in self._files(digest))
+
+    def _files(self, digest: str) -> Iterator[tuple[Path, Path]]:
+        """Where the small variant may be: each folder, and the file in it."""
         for folder in filter(None, (self._shipped, self._folder)):
-            file = folder / _name(digest)
+            yield folder, folder / _name(digest)
+
+    def _load(self, digest: str) -> bytes | None:
+        for folder, file in self._files(digest):
             body = _read(file, digest)
             if body is not None:
                 if folder == self._folder:
@@ -270,7 +282,7 @@ def default_cache() -> Cache:
 
 
 def precompress(paths: Iterable[Path]) -> None:
-    """Compress these files in the background, so the first browser gets the small variants."""
+    """Compress these files in the background unless that was done before, so browsers get the small variants."""
     for position, path in enumerate(paths):
         # Behind what a browser waits for, and in the order given.
         default_cache().ask_for_small(Path(path), priority=1 + position)

@@ -2,7 +2,8 @@
 
 A fork is what `python -m app_server serve ...` or `python -m gunicorn ...` would be: its words, folder, environment,
 umask, output, signals, random numbers and end are its own. Not its own are its command line as the kernel tells it, its
-parent, and its start: tests of these, of memory and of the interpreter start a server cold.
+parent, and its start; its modules are not taken apart at its end. Tests of these, of memory and of the interpreter
+start a server cold.
 """
 
 from __future__ import annotations

@@ -81,6 +81,25 @@ def test_precompressed_files_are_small_before_anyone_asks(tmp_path: Path, monkey
     assert held is not None and held.final and brotli.decompress(held.body) == SCRIPT
 
 
+async def test_what_is_on_disk_is_read_when_it_is_asked_for_and_made_again_if_it_is_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script, folder = tmp_path / "a.js", tmp_path / "cache"
+    script.write_bytes(SCRIPT)
+    small = Cache(folder).small(SCRIPT)
+    (file,) = folder.iterdir()
+    file.write_bytes(b"damaged")
+    cache = Cache(folder)
+    monkeypatch.setattr(compression, "default_cache", lambda: cache)
+    compression.precompress([script])
+    cache.wait()
+    assert (file.read_bytes(), cache.held(digest_of(SCRIPT), "br")) == (b"damaged", None)
+    first = await cache.variant(digest_of(SCRIPT), "br", SCRIPT, script)
+    assert brotli.decompress(first.body) == SCRIPT
+    cache.wait()
+    assert (file.read_bytes(), cache.held(digest_of(SCRIPT), "br")) == (small, Variant(small, final=True))
+
+
 def test_what_an_installation_brings_along_is_not_compressed_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
