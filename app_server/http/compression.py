@@ -1,8 +1,8 @@
 """Static files, ready to be sent: hashed once, compressed once, kept in memory and on disk.
 
 The first request for a file gets the quick variant. A thread of low priority makes the small one meanwhile, which takes
-a second or two for BokehJS, and stores it on disk for the next start. Everything is keyed by the content's hash, so
-nothing here is ever outdated.
+a second or two for BokehJS's main file, and stores it on disk for the next start. Everything is keyed by the content's
+hash, so nothing here is ever outdated.
 """
 
 from __future__ import annotations
@@ -248,15 +248,11 @@ def digest_of(content: bytes) -> str:
 
 def compress_small(content: bytes) -> bytes:
     """The content, compressed as well as brotli can, however long it takes."""
-    # A window that just covers the content makes shorter distances than the largest one. Which model of the text is
-    # better is not known beforehand: for BokehJS they differ by 0.3 % either way.
+    # A window that just covers the content makes shorter distances than the largest one. Of brotli's models of a text
+    # the generic one is taken: to try another as well takes as long again, and saves 0.1 % of BokehJS.
     window = min(max((len(content) + 16).bit_length(), 16), 24)
-    attempts = (
-        brotli.compress(content, mode=mode, quality=_SMALL_QUALITY, lgwin=window)
-        for mode in (brotli.MODE_GENERIC, brotli.MODE_FONT)
-    )
-    smallest: bytes = min(attempts, key=len)
-    return smallest
+    body: bytes = brotli.compress(content, quality=_SMALL_QUALITY, lgwin=window)
+    return body
 
 
 def cache_folder(environment: Mapping[str, str]) -> Path | None:

@@ -8,6 +8,7 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -45,13 +46,19 @@ def program() -> str:
 
 def run(program: str, home: Path, *words: str, text: str = "") -> str:
     """What kubectl prints; it knows no cluster, and keeps its cache in `home`."""
-    done = subprocess.run(
-        [program, f"--cache-dir={home}/cache", *words],
-        input=text, capture_output=True, text=True, check=False, timeout=patience(30),
+    with subprocess.Popen(
+        [program, f"--cache-dir={home}/cache", *words], text=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         env={"HOME": str(home), "PATH": os.environ["PATH"], "KUBECONFIG": str(home / "none")},
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    ) as process:  # fmt: skip
+        try:
+            printed, said = process.communicate(text, timeout=patience(30))
+        except subprocess.TimeoutExpired:
+            # A program in Go says then what each of its threads waits for.
+            process.send_signal(signal.SIGQUIT)
+            pytest.fail(f"kubectl {shlex.join(words)} hangs:\n{process.communicate()[1]}")
+    assert process.returncode == 0, said
+    return printed
 
 
 def overlay(program: str, folder: Path, text: str, name: str) -> list[dict[str, Any]]:
