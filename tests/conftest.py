@@ -13,9 +13,10 @@ import pytest
 
 from tests.support.measuring import measure
 from tests.support.sharing import import_share, modules_below
-from tests.support.spread import folder_of, group_of, next_group, rank_of, times_by_folder
+from tests.support.spread import folder_of, group_of, last_groups, next_group, rank_of, times_by_folder
 
 TESTS = Path(__file__).parent
+LAST_GROUPS = 12
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -82,7 +83,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Say what each folder took, all workers together."""
+    """Say what each folder took, all workers together, and which groups the others waited for at the end."""
     stats = terminalreporter.stats.values()
     reports = [each for reports in stats for each in reports if isinstance(each, pytest.TestReport)]
     rows = times_by_folder(reports)
@@ -90,6 +91,9 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         terminalreporter.section("time by folder")
         for folder, (tests, seconds) in rows.items():
             terminalreporter.write_line(f"{seconds:8.1f} s  {tests:5} tests  {folder}")
+        terminalreporter.section("groups that ended last")
+        for group, begun, ended in last_groups(reports, LAST_GROUPS):
+            terminalreporter.write_line(f"from {begun:6.1f} to {ended:6.1f} s  {group}")
 
 
 @pytest.fixture

@@ -36,6 +36,8 @@ class Timed(Protocol):
     """What pytest reports of a phase of a test."""
 
     nodeid: str
+    start: float
+    stop: float
     duration: float
 
 
@@ -85,3 +87,16 @@ def times_by_folder(reports: Iterable[Timed]) -> Mapping[str, tuple[int, float]]
         tests[folder].add(report.nodeid)
         seconds[folder] += report.duration
     return {folder: (len(tests[folder]), seconds[folder]) for folder in sorted(seconds, key=lambda f: -seconds[f])}
+
+
+def last_groups(reports: Iterable[Timed], most: int) -> Sequence[tuple[str, float, float]]:
+    """The groups that ended last, the last one first: from when to when they ran, in seconds of the whole run."""
+    begun: dict[str, float] = {}
+    ended: dict[str, float] = {}
+    for report in reports:
+        group = group_of(report.nodeid)
+        begun[group] = min(report.start, begun.get(group, report.start))
+        ended[group] = max(report.stop, ended.get(group, report.stop))
+    zero = min(begun.values(), default=0.0)
+    last = sorted(ended, key=lambda group: -ended[group])[:most]
+    return [(group, begun[group] - zero, ended[group] - zero) for group in last]

@@ -15,6 +15,7 @@ from tests.support.spread import (
     WHOLE_FOLDERS,
     folder_of,
     group_of,
+    last_groups,
     next_group,
     rank_of,
     times_by_folder,
@@ -67,6 +68,17 @@ def test_times_are_added_by_folder() -> None:
         SimpleNamespace(nodeid="tests/unit/cli/test_e.py::test_f", duration=1.0),
     ]
     assert list(times_by_folder(reports).items()) == [("tests/proxy", (1, 4.0)), ("tests/unit", (2, 2.5))]
+
+
+def test_groups_that_ended_last_are_told_with_their_times() -> None:
+    phases = [("unit/test_a", 100.0, 101.0), ("browser/test_b", 102.0, 109.5), ("browser/test_c", 101.0, 102.0)]
+    reports = [
+        SimpleNamespace(nodeid=f"tests/{name}.py::test_x", start=start, stop=stop, duration=stop - start)
+        for name, start, stop in phases
+    ]
+    assert last_groups(reports, most=5) == [("browser", 1.0, 9.5), ("tests/unit/test_a.py", 0.0, 1.0)]
+    assert last_groups(reports, most=1) == [("browser", 1.0, 9.5)]
+    assert last_groups([], most=5) == []
 
 
 @pytest.mark.parametrize(("marker", "folder"), [("shells", "tests/shells"), ("not shells", "tests/unit")])
