@@ -22,14 +22,18 @@ from app_server.store.location import open_store
 log = logging.getLogger(__name__)
 
 
-def check_store(settings: Settings) -> None:
-    """Raise OperatorError if sessions cannot be saved; with --store-optional it is only logged. Once, at the start."""
+def check_store(settings: Settings, *, asked: bool = True) -> None:
+    """Raise OperatorError if sessions cannot be saved; with --store-optional it is only logged. Once, at the start.
+
+    If the store is not `asked`, only its package and its address are looked at.
+    """
     store = _open(settings)
     if store is None:
         return
     keys_of(settings)
     try:
-        store.check()
+        if asked:
+            store.check()
     except OperatorError as error:
         if not settings.store_optional:
             raise
