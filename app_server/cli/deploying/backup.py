@@ -44,13 +44,18 @@ COMMAND = Command(
 )  # fmt: skip
 
 
+_ELSEWHERE = "Name a file, or pipe it into a program."
+
+
 def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callable[[], int]:
     """What makes the backup."""
     if not namespace.output:
         raise OperatorError("is required", where="FILE", hint="For example: app-server backup tools.backup")
     path = None if namespace.output == STDIO else Path(namespace.output)
     if path is None and sys.stdout.isatty():
-        raise OperatorError("is a terminal", where="-", hint="Name a file, or pipe it into a program.")
+        raise OperatorError("is a terminal", where="-", hint=_ELSEWHERE)
+    if path is None and getattr(sys.stdout, "name", "") == os.devnull:  # which `main` puts in the place of none
+        raise OperatorError("stdout is closed", where="-", hint=_ELSEWHERE)
     if path is not None and os.path.lexists(path) and "force" not in namespace:
         raise OperatorError("exists", where=str(path), hint="Choose another name, or give --force.")
     return partial(run, subject_of(namespace, environ, "backup", []), path, overwrite="force" in namespace)

@@ -6,6 +6,7 @@ import io
 import os
 import resource
 import stat
+import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 from app_server.cli import EXIT_FAILED, EXIT_OK, EXIT_USAGE, main
 from app_server.store.base import Write, session_key
 from app_server.store.folder import FolderStore
+from tests.support.server import REPOSITORY
 
 KEY = session_key("/app", "one")
 DEPLOYMENT = """
@@ -121,6 +123,17 @@ def test_deployment_and_store_are_found_from_a_folder_below(
         "app-server: using ../deploy.yaml",
         "of-the-deployment: 1 session, 0 bookmarks, secrets.secret_key, tls.certificate, tls.key",
     ]
+
+
+def test_backup_to_a_closed_stdout_is_refused(home: Path) -> None:
+    command = 'exec "$0" -m app_server backup - --store sessions >&-'
+    environ = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    done = subprocess.run(
+        ["sh", "-c", command, sys.executable], env=environ, stderr=subprocess.PIPE, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (
+        EXIT_USAGE, "app-server: -: stdout is closed. Name a file, or pipe it into a program.\n",
+    )  # fmt: skip
 
 
 def test_backup_passes_through_pipes(
