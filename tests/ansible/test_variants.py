@@ -294,6 +294,9 @@ def test_changed_programs_are_started_one_after_another_without_a_lost_page(inst
     deploy = installed.boards.folder / "deploy.yaml"
     text = deploy.read_text(encoding="utf-8")
     deploy.write_text(text.replace("drain_s: 2,", "drain_s: 3, environment: {COLOUR: green},"), encoding="utf-8")
+    app = installed.boards.folder / "who.py"
+    needs_it = f"import os\nassert os.environ['COLOUR'] == 'green'\n{app.read_text(encoding='utf-8')}"
+    app.write_text(needs_it, encoding="utf-8")
     installed.boards.pack()
     with opened_pages(f"{installed.url}/who") as seen:
         outcome = installed.boards.play("site.yml", variables={"app_server_firewall": True})

@@ -76,7 +76,7 @@ def attempt(folder: Path, program: str) -> int:
         manifest: dict[str, Any] = json.loads((folder / "files" / "manifest.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise OperatorError(f"does not contain a release: {error}", where=str(folder)) from None
-    environ = preflight.environment_with_keys(about["secrets"])
+    environ = preflight.environment_with_keys(about["secrets"], about.get("variables", {}))
     for each in preflight.trials(manifest["instances"], folder, program):
         preflight.attempt(each, environ)
         say(f"instance {each.name} starts and shows its pages")

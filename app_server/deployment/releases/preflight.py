@@ -141,8 +141,10 @@ def _failed(trial: Trial, what: str, log_path: Path) -> OperatorError:
     return OperatorError(what, where=f"instance {trial.name}", hint=hint)
 
 
-def environment_with_keys(variables: Sequence[str]) -> dict[str, str]:
-    """This process's environment, with keys only for the preflight if the deployment has secrets: it gives nothing
-    away, and does not need to read what only the service may. Sessions are not saved."""
-    keys = {variable: secrets.token_urlsafe(48) for variable in variables}
-    return {**keys, **os.environ, _STORE: "off", _CONFIG: "none"}
+def environment_with_keys(names: Sequence[str], variables: Mapping[str, str]) -> dict[str, str]:
+    """This process's environment, with the deployment's own variables, and for its secrets with keys of the trial's.
+
+    Those keys give nothing away, and what only the service may read need not be read. Sessions are not saved.
+    """
+    keys = {name: secrets.token_urlsafe(48) for name in names}
+    return {**keys, **os.environ, **variables, _STORE: "off", _CONFIG: "none"}

@@ -90,6 +90,7 @@ def describe(plan: Plan) -> dict[str, Any]:
         "format": FORMAT,
         "name": plan.name,
         "secrets": [secret.variable for secret in plan.secrets if not secret.is_of_applications],
+        "variables": dict(plan.spec.service.environment),
     }
 
 

@@ -67,7 +67,7 @@ def test_trial_touches_no_saved_session(tmp_path: Path) -> None:
     words = ["app-server", "serve", "a.py", "--store", "/var/lib/app-server/sessions", "--store-ttl", "60"]
     (found,) = trials({"a1": words}, tmp_path, "/bin/own")
     assert found.command == ("/bin/own", "serve", "a.py", "--store-ttl", "60")
-    assert environment_with_keys(["APP_SERVER_STORE"])["APP_SERVER_STORE"] == "off"
+    assert environment_with_keys(["APP_SERVER_STORE"], {})["APP_SERVER_STORE"] == "off"
 
 
 def test_pages_of_the_index_are_opened(tmp_path: Path) -> None:
@@ -105,5 +105,11 @@ def test_server_that_never_gets_ready_is_given_up(tmp_path: Path, monkeypatch: p
 
 def test_secrets_of_a_trial_are_its_own_unless_they_are_given(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GIVEN", "mine")
-    found = environment_with_keys(["GIVEN", "MADE"])
+    found = environment_with_keys(["GIVEN", "MADE"], {})
     assert found["GIVEN"] == "mine" and len(found["MADE"]) >= 44
+
+
+def test_variables_of_the_deployment_are_those_of_a_trial(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLOUR", "of the login")
+    found = environment_with_keys([], {"COLOUR": "green", "APP_SERVER_STORE": "redis://there"})
+    assert (found["COLOUR"], found["APP_SERVER_STORE"]) == ("green", "off"), "what is saved is not touched"

@@ -65,6 +65,15 @@ def test_change_of_an_application_makes_another_release_with_the_same_environmen
     assert json.dumps(after) == json.dumps({**before, "id": after["id"]})
 
 
+def test_release_has_the_variables_of_the_deployment_but_no_secret(folder: Path) -> None:
+    assert gather(plan(), FILES, folder, include=[], packages=[folder / "packages"]).about["variables"] == {}
+    given = {"service": {"environment": {"COLOUR": "green"}}, "secrets": {"secret_key": {"environment": "KEY"}}}
+    values = {"apps": {"board": "board"}, "public": "tools.example.org", **given}
+    planned = resolve_plan(from_values(values, "deploy.yaml"), regenerate=("app-server", "config"))
+    about = gather(planned, FILES, folder, include=[], packages=[folder / "packages"]).about
+    assert (about["variables"], about["secrets"]) == ({"COLOUR": "green"}, ["BOKEH_SECRET_KEY"])
+
+
 def test_missing_application_is_named(folder: Path) -> None:
     (folder / "board/main.py").unlink()
     (folder / "board/__pycache__/main.pyc").unlink()
