@@ -31,10 +31,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection(session: pytest.Session) -> Iterator[None]:
-    """Look for no garbage among the tests and modules of a run: they all stay, and looking takes half of the time."""
+    """Share the compiling of test modules, and look for no garbage meanwhile.
+
+    The tests and modules of a run all stay, and looking takes half of the time.
+    """
     gc.disable()
     try:
-        # With several workers each is told its number.
+        # What xdist tells a process if it is one of several workers.
         if worker := getattr(session.config, "workerinput", None):
             modules = list(modules_below(TESTS.parent, session.config.args))
             import_share(modules, int(worker["workerid"].removeprefix("gw")), worker["workercount"])
