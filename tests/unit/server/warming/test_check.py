@@ -44,3 +44,9 @@ def test_no_application_is_run_with_such_settings(monkeypatch: pytest.MonkeyPatc
     app.write_text("raise SystemExit('it was run')\n", encoding="utf-8")
     with pytest.raises(OperatorError, match="nstall"):
         check_applications(Settings(store="redis://store.example.org"), [str(app)])
+
+
+def test_file_of_users_that_is_missing_is_refused(tmp_path: Path) -> None:
+    users = tmp_path / "users"
+    with pytest.raises(OperatorError, match="users: cannot be read"):
+        check_settings(Settings(basic_auth=str(users), cookie_secret="c" * 40))
