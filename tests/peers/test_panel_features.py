@@ -226,7 +226,8 @@ def test_address_that_does_not_fit_leads_nowhere(routed: dict[str, Site], kind: 
 def test_answer_of_a_chat_is_streamed(site: Site) -> None:
     with site.client("/chat") as client:
         box = next(ident for ident, values in client.attributes.items() if "max_length" in values and "rows" in values)
-        sent(client, "chat_message_event", box, value="good morning")
+        # The words that are said until the message has been drawn come with it; on a busy machine these are several.
+        sent(client, "chat_message_event", box, value="one two three four five six seven eight nine ten good morning")
         client.wait_for(lambda: "morning" in "".join(streamed(client)))
         assert len(streamed(client)) >= 2
 
