@@ -41,7 +41,7 @@ test-oldest: oldest-venv
 	.venv-oldest/bin/python tools/run_tests.py $(OLDEST_TESTS) $(ARGS)
 
 check: lint
-	$(VENV)/python tools/run_tests.py tests/protocol tests/unit $(ARGS)
+	APP_SERVER_TEST_EXAMPLES=0.25 $(VENV)/python tools/run_tests.py tests/protocol tests/unit $(ARGS)
 
 # Side by side: mypy takes as long as the others together.
 lint: test-venv

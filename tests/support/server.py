@@ -26,6 +26,7 @@ EXAMPLES = REPOSITORY / "examples"
 
 START_DEADLINE_S = 90.0
 STOP_DEADLINE_S = 10.0
+COMMAND_DEADLINE_S = 20.0
 
 ANSWER_DEADLINE_S = 5.0
 
@@ -102,7 +103,7 @@ def running_server(
     scheme = "https" if "--ssl-certfile" in words or "BOKEH_SSL_CERTFILE" in (env or {}) else "http"
     # The name, not the address: the stock server allows the origin localhost:PORT by default.
     environ = os.environ if measured and kind in _OWN else unmeasured(os.environ)
-    with _running(start, command, f"{scheme}://localhost:{port}", cwd, {**environ, **(env or {})}) as started:
+    with _running(start, command, f"{scheme}://localhost:{port}", cwd, _environment(env, environ)) as started:
         yield started
         if kind not in _OWN:
             started.process.kill()  # the stock server takes seconds to look for what its sessions have left
@@ -122,8 +123,49 @@ def running_process(
     With `warm`, `command` is `[sys.executable, "-m", MODULE, ...]`, and becomes a fork as in `running_server`.
     """
     start = _start_warm if warm else _start_cold
-    with _running(start, command, url, cwd, {**os.environ, **(env or {})}) as started:
+    with _running(start, command, url, cwd, _environment(env)) as started:
         yield started
+
+
+def start_server(*words: str | Path, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> Process:
+    """`app-server serve WORDS` as in `running_server`, but nobody waits for it, reads its output or ends it."""
+    command = [sys.executable, *_COMMANDS["ours"], "serve", *map(str, words)]
+    with Path(os.devnull).open("wb") as nowhere:
+        return _start_warm(command, cwd, _environment(env), nowhere)
+
+
+def run_command(
+    *words: str | Path,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    module: str = "app_server",
+    timeout_s: float = COMMAND_DEADLINE_S,
+) -> subprocess.CompletedProcess[str]:
+    """What `python -m MODULE WORDS` wrote and its status, at its end; TimeoutExpired if that does not come in time.
+
+    It is a fork, and `env` is added to the environment, as in `running_server`.
+    """
+    command, environment = [sys.executable, "-m", module, *map(str, words)], _environment(env)
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
+        process = forks.fork(command, cwd, environment, output, errors) or subprocess.Popen(
+            command, cwd=cwd, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=errors
+        )
+        try:
+            status = process.wait(patience(timeout_s))
+        finally:
+            process.kill()
+        written = []
+        for file in (output, errors):
+            file.seek(0)
+            written.append(file.read().decode("utf-8"))
+    return subprocess.CompletedProcess(command, status, *written)
+
+
+def _environment(env: Mapping[str, str] | None, base: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """That of what is started: this repository's modules are found, and output is written at once."""
+    whole = {"PYTHONUNBUFFERED": "1", **base, **(env or {})}
+    whole["PYTHONPATH"] = os.pathsep.join(filter(None, [str(REPOSITORY), whole.get("PYTHONPATH")]))
+    return whole
 
 
 Start = Callable[[list[str], Path | None, Mapping[str, str], IO[bytes]], Process]
@@ -131,10 +173,8 @@ Start = Callable[[list[str], Path | None, Mapping[str, str], IO[bytes]], Process
 
 @contextmanager
 def _running(
-    start: Start, command: list[str], url: str, cwd: Path | None, env: Mapping[str, str]
+    start: Start, command: list[str], url: str, cwd: Path | None, environment: Mapping[str, str]
 ) -> Iterator[RunningServer]:
-    environment = {"PYTHONUNBUFFERED": "1", **env}
-    environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(REPOSITORY), environment.get("PYTHONPATH")]))
     with tempfile.TemporaryDirectory(prefix="server-log-") as folder:
         log_path = Path(folder) / "log"
         with log_path.open("wb") as log:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import PurePosixPath
+from functools import cache
 from typing import Protocol
 
 WHOLE_FOLDERS = {
@@ -54,11 +54,15 @@ def group_of(nodeid: str) -> str:
 
 def rank_of(nodeid: str) -> int:
     """Where a test is to come in a run: a smaller number comes first, equal ones stay in their order."""
-    path = nodeid.partition("::")[0]
+    return _rank_of_file(nodeid.partition("::")[0])
+
+
+@cache
+def _rank_of_file(path: str) -> int:
     places = (*ON_THE_SAME_HOSTS, *LONGEST)
-    if any(PurePosixPath(path).is_relative_to(last) for last in LAST):
+    if any(path.startswith(f"{last}/") for last in LAST):
         return len(places) + 1
-    return next((places.index(place) for place in (path, folder_of(nodeid)) if place in places), len(places))
+    return next((places.index(place) for place in (path, folder_of(path)) if place in places), len(places))
 
 
 def next_group(waiting: Sequence[str], running: Sequence[str], workers: int) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import os
 import signal
 import socket
@@ -32,7 +33,7 @@ PUT_BACK = signal.SIGURG
 """Makes a session's process check that its socket still has its name. Ignored by a process without a handler."""
 
 _STACK_S = 0.5
-"""How long a process has to write its stack before it is killed. It has a low priority, and the cores may be busy."""
+"""How long a process has to write its stack: with the normal priority, and before it is killed."""
 
 _CPU_UNSEEN_S = 2.0
 """The most processor time that a process can have used since it was last looked at."""
@@ -64,6 +65,7 @@ class Child:
     cpu_s: float = 0.0
     warned_s: float | None = None
     blocked_since_s: float | None = None
+    asked_s: float = -math.inf  # for its stack
     yields: bool = False
     end: ExitReason | None = None
 
@@ -74,6 +76,11 @@ class Child:
             return
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, number)
+
+    def ask_for_stack(self, now_s: float) -> None:
+        """Have it log its stack."""
+        self.asked_s = now_s
+        self.send(signal.SIGUSR1)
 
 
 class ProcessKeeper:
@@ -101,12 +108,8 @@ class ProcessKeeper:
 
     def has(self, socket_path: Path) -> bool:
         """Whether the process of this session lives, and is not about to end."""
-        entries = [
-            child.mark.entry
-            for child in self._children.values()
-            if child.socket_path == socket_path and child.mark is not None
-        ]
-        return any(entry is not None and entry.socket_path == socket_path.name for entry in entries)
+        marks = [child.mark for child in self if child.socket_path == socket_path and child.mark is not None]
+        return any((entry := mark.entry) is not None and entry.socket_path == socket_path.name for mark in marks)
 
     def remind(self, socket_path: Path) -> bool:
         """Make the process of this session put back the name of its socket; False if there is no such process."""
@@ -207,11 +210,11 @@ class ProcessKeeper:
         now_s = time.monotonic()
         for child in self:
             since_s = child.mark.since_s if child.mark is not None else None
-            self._weigh(child, since_s, now_s)
             if self._limits.block_s:
                 self._log_block(child, since_s, now_s)
             if self._limits.callback_s:
                 self._limit_callback(child, since_s, now_s)
+            self._weigh(child, since_s, now_s)
 
     def _limit_callback(self, child: Child, since_s: float | None, now_s: float) -> None:
         if since_s is None or now_s - since_s < self._limits.callback_s or child.end is not None:
@@ -219,7 +222,7 @@ class ProcessKeeper:
         elif child.warned_s is None:
             log.error("%s: a callback takes longer than %g s. Its stack:", child.name, self._limits.callback_s)
             child.warned_s = now_s
-            child.send(signal.SIGUSR1)
+            child.ask_for_stack(now_s)
         elif now_s - child.warned_s > _STACK_S:
             child.end = ExitReason.CALLBACK
             # Before the kill: if this process crashes now, its successor cannot know why that one ended.
@@ -228,8 +231,8 @@ class ProcessKeeper:
             child.send(signal.SIGKILL)
 
     def _weigh(self, child: Child, since_s: float | None, now_s: float) -> None:
-        """Give a session that computes for long a lower CPU priority than the others."""
-        yields = since_s is not None and self._priorities.is_long(now_s - since_s)
+        """Give a session that computes for long a lower CPU priority than the others, unless it is to say where."""
+        yields = since_s is not None and self._priorities.is_long(now_s - since_s) and now_s - child.asked_s > _STACK_S
         if yields != child.yields:
             child.yields = yields
             self._priorities.give(child.pid, low=yields)
@@ -244,7 +247,7 @@ class ProcessKeeper:
         if child.blocked_since_s is None:
             child.blocked_since_s = since_s
             log.error("%s: has been blocked for %.1f s. Its stack:", child.name, now_s - since_s)
-            child.send(signal.SIGUSR1)
+            child.ask_for_stack(now_s)
 
 
 def end_left_behind(tables: Sequence[BusyTable], number: int, patience_s: float) -> None:

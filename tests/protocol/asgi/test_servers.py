@@ -54,8 +54,10 @@ def at(name: str, folder: Path, flags: str = "", **environment: str) -> Iterator
     (folder / "site_of_a_test.py").write_text(SITE, encoding="utf-8")
     port = free_port()
     words = [*COMMANDS[name].format(port=port).split(), *flags.split()]
-    env = {"PYTHONPATH": str(folder), **environment}
-    with running_process([sys.executable, *words], f"http://localhost:{port}", cwd=folder, env=env) as running:
+    # The others start processes that import what they need themselves.
+    warm = name in ("gunicorn", "uvicorn", "uvicorn with wsproto") and "--workers" not in flags
+    url = f"http://localhost:{port}"
+    with running_process([sys.executable, *words], url, cwd=folder, env=environment, warm=warm) as running:
         yield running
 
 

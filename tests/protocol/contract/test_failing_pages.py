@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
@@ -14,6 +12,7 @@ from urllib.request import urlopen
 import pytest
 
 from tests.protocol.conftest import APPS, Served, apps, serving
+from tests.support.server import run_command
 
 NAMES = ("lost_extension.py", "unsendable.py", "quitting", "board.py")
 MODES = {
@@ -91,10 +90,7 @@ def test_application_that_leaves_ends_nothing_but_its_session(failing: Served) -
 
 @pytest.mark.parametrize("command", ["html", "json"])
 def test_commands_say_what_is_wrong_with_an_extension(command: str, tmp_path: Path) -> None:
-    ended = subprocess.run(
-        [sys.executable, "-m", "app_server", command, str(APPS / "lost_extension.py"), "--output", str(tmp_path / "x")],
-        capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
+    ended = run_command(command, APPS / "lost_extension.py", "--output", tmp_path / "x")
     if command == "json":
         assert json.loads((tmp_path / "x").read_text())["roots"]
     else:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import statistics
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -16,6 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.protocol.conftest import Served, apps, serving
 from tests.support.ports import free_port
+from tests.support.server import run_command
 from tests.support.servers.collector import Collector, Point, collecting
 from tests.support.waiting import patience, until
 
@@ -150,8 +148,7 @@ def test_figures_by_otlp_are_those_of_metrics(measured: tuple[Served, Collector]
 
 def _start(*flags: str, **environment: str) -> str:
     """What a server says that does not start."""
-    command = [sys.executable, "-m", "app_server", "serve", str(apps("board.py")[0]), "--port", "0", *flags]
-    ended = subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True, timeout=60)
+    ended = run_command("serve", apps("board.py")[0], "--port", "0", *flags, env=environment)
     assert ended.returncode != 0
     return ended.stderr
 

@@ -26,10 +26,12 @@ from tests.protocol.processes.test_processes import Runs, use, workers
 from tests.support.client import PATIENCE_S, Site
 from tests.support.clients.visitor import Visitor
 from tests.support.ports import free_port
-from tests.support.server import REPOSITORY, running_process
+from tests.support.server import REPOSITORY, run_command, running_process
 from tests.support.waiting import patience, until
 
 WORKERS = 4
+PAUSE_S = 0.04
+"""Between the pages of one visitor: without it he takes a core until workers have made way, which takes seconds."""
 
 
 @contextmanager
@@ -141,6 +143,7 @@ def test_no_page_fails_while_all_workers_are_replaced_and_sessions_go_on_or_come
         def visit(number: int) -> int:
             pages = 0
             while not over:
+                time.sleep(PAUSE_S)
                 token = served.site.token("/counting")
                 pages += 1
                 try:
@@ -202,6 +205,7 @@ def test_a_worker_that_has_answered_enough_makes_way_when_another_one_is_there(t
             client.set("slider", "value", 1)
             before = {worker.pid for worker in workers(served)}
             while before & {worker.pid for worker in workers(served)}:
+                time.sleep(PAUSE_S)
                 token = served.site.token("/counting")
                 try:
                     use(served, token)
@@ -287,9 +291,8 @@ def test_sessions_with_processes_of_their_own_are_refused(monkeypatch: pytest.Mo
     ],
 )
 def test_what_cannot_be_served_is_one_line_in_the_log(application: str, said: str) -> None:
-    command = [sys.executable, "-m", "gunicorn", "--bind", f"localhost:{free_port()}", "--no-control-socket"]
-    command += ["-k", "app_server.gunicorn.Worker", application]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    words = ["--bind", f"localhost:{free_port()}", "--no-control-socket", "-k", "app_server.gunicorn.Worker"]
+    done = run_command(*words, application, module="gunicorn")
     assert done.returncode != 0
     assert [line for line in done.stderr.splitlines() if line.startswith("app-server:")] == [
         line for line in done.stderr.splitlines() if line.startswith(said)
@@ -301,7 +304,7 @@ def test_another_worker_class_says_what_is_missing(tmp_path: Path) -> None:
     port = free_port()
     command = [sys.executable, "-m", "gunicorn", "--bind", f"localhost:{port}", "--no-control-socket"]
     command += [f"app_server.gunicorn:app({str(APPS / 'counting.py')!r})"]
-    with running_process(command, f"http://localhost:{port}") as started:
+    with running_process(command, f"http://localhost:{port}", warm=True) as started:
         assert Site(started.url).get("/counting").status == 500
         started.wait_for_log("-k app_server.gunicorn.Worker")
 

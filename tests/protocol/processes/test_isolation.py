@@ -137,6 +137,7 @@ def test_a_session_that_does_not_return_gets_a_lower_priority_and_the_others_kee
             until(lambda: has_low_priority(slow, normal), "the session that does not return has a lower priority")
             assert do(other, "on")
             assert quick.nice() == normal and set(policies(quick.pid)) == {os.SCHED_OTHER}
+            slow.kill()  # the server would wait for it
 
 
 def test_a_session_that_has_computed_for_long_gets_its_priority_back(runs_file: Path) -> None:

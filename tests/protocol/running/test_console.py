@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -20,6 +18,7 @@ from tests.protocol.conftest import Served, apps, serving
 from tests.support.client import Client, Site, open_socket
 from tests.support.clients.visitor import Visitor
 from tests.support.ports import free_port
+from tests.support.server import run_command
 from tests.support.waiting import until
 
 SECRET = {"BOKEH_SECRET_KEY": "a secret for the tests of forty-four letters"}
@@ -452,8 +451,7 @@ def test_taken_port_is_refused_at_the_start_and_leaves_no_socket_of_the_site(tmp
             with serving(*apps("board.py"), "--console", f"127.0.0.1:{port}"):
                 pass
         words = [*map(str, apps("board.py")), "--unix-socket", str(tmp_path / "s"), "--console", str(port)]
-        command = [sys.executable, "-m", "app_server", "serve", *words]
-        ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        ended = run_command("serve", *words)
     assert ended.returncode == 1 and f"--console: port {port} is in use" in ended.stderr
     assert not (tmp_path / "s").exists()
 

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
 import socket
 import ssl
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import (
 from tests.protocol.conftest import Served, apps, serving
 from tests.support.client import PATIENCE_S, Client, ask, open_socket
 from tests.support.clients.secure import unverified
-from tests.support.server import REPOSITORY, stop
+from tests.support.server import run_command, start_server, stop
 from tests.support.waiting import patience
 
 PASSWORD = "open sesame"
@@ -98,19 +95,9 @@ def test_forwarded_headers_are_those_of_one_request(secure: Served) -> None:
     connection.close()
 
 
-def command(*words: str | Path) -> list[str]:
-    return [sys.executable, "-m", "app_server", "serve", *map(str, words)]
-
-
-def environment(**more: str) -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(REPOSITORY), **more}
-
-
 def test_unix_socket_is_served_and_removed_at_the_end(tmp_path: Path) -> None:
     path = tmp_path / "socket"
-    process = subprocess.Popen(
-        command(*apps("board.py"), "--unix-socket", path), env=environment(), stderr=subprocess.DEVNULL
-    )
+    process = start_server(*apps("board.py"), "--unix-socket", path)
     try:
         deadline_s = time.monotonic() + patience(PATIENCE_S)
         while True:
@@ -148,9 +135,7 @@ def test_unix_socket_with_a_listener_is_not_taken_over(tmp_path: Path) -> None:
 
 def refusal(*words: str | Path, **more: str) -> str:
     """The one line with which a server refuses to start."""
-    ended = subprocess.run(
-        command(*words), env=environment(**more), capture_output=True, text=True, timeout=patience(20)
-    )
+    ended = run_command("serve", *words, env=more)
     lines = (ended.stdout + ended.stderr).strip().splitlines()
     assert ended.returncode not in (0, None)
     assert len(lines) == 1, lines
@@ -188,13 +173,7 @@ def test_certificate_that_cannot_be_used_is_one_line(certificate: dict[str, Path
 
 
 def test_wrong_flag_value_is_reported_with_the_flag() -> None:
-    ended = subprocess.run(
-        command(*apps("board.py"), "--port", "many"),
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=patience(20),
-    )
+    ended = run_command("serve", *apps("board.py"), "--port", "many")
     assert ended.returncode != 0 and "--port" in ended.stderr and "Traceback" not in ended.stderr
 
 
@@ -210,7 +189,5 @@ def test_status_says_whether_starting_again_may_help(tmp_path: Path, certificate
             ([app, "--ssl-certfile", tmp_path / "no.pem"], 2),
             ([app, *busy], 1),
         ):
-            ended = subprocess.run(
-                command(*words), env=environment(), capture_output=True, text=True, timeout=patience(20)
-            )
+            ended = run_command("serve", *words)
             assert (ended.returncode, len(ended.stderr.splitlines())) == (status, 1), ended.stderr

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +13,7 @@ from app_server.cli.running.static import own_settings
 from tests.support.bokehjs import VERSION
 from tests.support.client import fetch
 from tests.support.ports import free_port
-from tests.support.server import RunningServer, running_process
+from tests.support.server import RunningServer, run_command, running_process
 
 
 @contextmanager
@@ -23,7 +22,8 @@ def serving_bokehjs() -> Iterator[RunningServer]:
     port = free_port()
     command = [sys.executable, "-m", "app_server", "static", "--port", str(port), "--prefix", "/bokeh"]
     environ = {"BOKEH_SIGN_SESSIONS": "yes", "BOKEH_AUTH_MODULE": "/no/such/file"}
-    with running_process([*command, "--address", "localhost"], f"http://localhost:{port}", env=environ) as started:
+    command += ["--address", "localhost"]
+    with running_process(command, f"http://localhost:{port}", env=environ, warm=True) as started:
         yield started
 
 
@@ -71,8 +71,7 @@ def test_its_flags_are_those_of_serve_about_the_network_tls_and_the_log() -> Non
 def test_port_that_is_taken_is_a_fault() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        command = [sys.executable, "-m", "app_server", "static", "--port", str(port), "--address", "127.0.0.1"]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+        done = run_command("static", "--port", str(port), "--address", "127.0.0.1")
     assert done.returncode == 1
     assert done.stderr == (
         f"app-server: --port: port {port} is in use. Stop what listens there, or choose another --port.\n"

@@ -71,7 +71,7 @@ def test_gunicorn_and_its_workers_take_repeated_signals_for_one(number: int) -> 
         "--graceful-timeout", str(round(patience(1))),  # after it, gunicorn kills its workers
         "-k", "app_server.gunicorn.Worker", f"app_server.gunicorn:app({str(APPS / 'leaving')!r}, log_level='info')",
     ]  # fmt: skip
-    with running_process(command, f"http://localhost:{port}") as started:
+    with running_process(command, f"http://localhost:{port}", warm=True) as started:
         served = Served(Site(started.url), started)
         (worker,) = psutil.Process(started.process.pid).children()
         with served.site.client("/leaving"):

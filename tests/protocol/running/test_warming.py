@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import psutil
 import pytest
 
 from tests.protocol.conftest import serving
-from tests.support.server import REPOSITORY
+from tests.support.server import run_command, start_server
 from tests.support.servers.family import has_ended
 from tests.support.waiting import PATIENCE_S, patience, until
 
@@ -156,7 +154,8 @@ def test_a_snapshot_is_the_run(folder: Path) -> None:
 
 @pytest.mark.parametrize("isolation", ["none", "process", "snapshot"])
 def test_an_application_that_never_returns_keeps_no_other_from_being_served(folder: Path, isolation: str) -> None:
-    words = [folder / "endless.py", folder / "noting", "--warm", "--start-timeout", "15", "--isolation", isolation]
+    words = [folder / "endless.py", folder / "noting", "--warm", "--isolation", isolation]
+    words += ["--start-timeout", str(round(patience(5)))]  # it keeps a core busy until it is ended
     with serving(*words, env={"NOTES": str(folder / "notes")}) as served:
         assert served.site.get("/noting").status == 200
         served.process.wait_for_log("did not return within", PATIENCE_S)
@@ -177,9 +176,7 @@ def test_no_process_remains_of_a_server_that_is_stopped_while_an_application_sta
     noted = folder / "pid"
     begin = f"import os\nwith open({str(noted)!r}, 'w') as file:\n    print(os.getpid(), file=file)\n"
     (folder / "endless.py").write_text(begin + ENDLESS)
-    command = [sys.executable, "-m", "app_server", "serve", "endless.py", "--isolation", isolation, *flags]
-    environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(REPOSITORY)}
-    server = subprocess.Popen([*command, "--port", "0"], cwd=folder, env=environment, stderr=subprocess.DEVNULL)
+    server = start_server("endless.py", "--isolation", isolation, *flags, "--port", "0", cwd=folder)
     try:
         until(lambda: noted.exists() and noted.read_text().endswith("\n"), "the application starts", 60)
     finally:
@@ -190,11 +187,8 @@ def test_no_process_remains_of_a_server_that_is_stopped_while_an_application_sta
 
 def check(folder: Path, *words: str | Path) -> tuple[int, list[str], str]:
     """The status of a check, its lines, and its log."""
-    command = [sys.executable, "-m", "app_server", "serve", "--check", *map(str, words)]
-    environment = {"NOTES": str(folder / "notes"), "PATH": "/usr/bin:/bin", "PYTHONPATH": str(REPOSITORY)}
-    found = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=patience(PATIENCE_S) * 4
-    )
+    environment = {"NOTES": str(folder / "notes")}
+    found = run_command("serve", "--check", *words, cwd=folder, env=environment, timeout_s=4 * PATIENCE_S)
     return found.returncode, found.stdout.splitlines(), found.stderr
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +15,7 @@ from websockets.exceptions import InvalidStatus
 from app_server.security.tokens import Signer, mint_token, read_token
 from tests.protocol.conftest import Served, apps, serving
 from tests.support.client import PATIENCE_S
-from tests.support.server import REPOSITORY
+from tests.support.server import run_command
 from tests.support.waiting import patience, until
 
 
@@ -222,8 +220,7 @@ def session_id_of(token: str) -> str:
 
 def test_application_called_metrics_gives_way_to_the_figures(tmp_path: Path) -> None:
     (tmp_path / "metrics.py").write_text("")
-    command = [sys.executable, "-m", "app_server", "serve", str(tmp_path / "metrics.py"), "--metrics", "--port", "0"]
-    answer = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=60, check=False)
+    answer = run_command("serve", tmp_path / "metrics.py", "--metrics", "--port", "0")
     hint = "Give the application another name, or another route: /NAME=FILE."
     fault = f"app-server: /metrics: the server's own page is at /metrics. {hint}"
     assert (answer.returncode, answer.stderr.splitlines()[-1]) == (2, fault)

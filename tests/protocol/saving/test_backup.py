@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,12 +9,13 @@ import pytest
 
 from tests.protocol.saving.conftest import Place, go_on, kill, work_on
 from tests.support.ports import free_port
+from tests.support.server import run_command
 from tests.support.waiting import until
 
 
 def app_server(*words: str | Path) -> str:
     """What a command says that succeeds."""
-    done = subprocess.run([sys.executable, "-m", "app_server", *words], capture_output=True, text=True, check=False)
+    done = run_command(*words)
     assert done.returncode == 0, done.stderr
     return done.stdout + done.stderr
 

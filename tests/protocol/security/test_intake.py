@@ -6,7 +6,6 @@ import resource
 import socket
 import ssl
 import struct
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -20,7 +19,7 @@ from tests.protocol.conftest import Served, apps, serving
 from tests.support.client import fetch
 from tests.support.clients.secure import unverified
 from tests.support.ports import free_port
-from tests.support.server import REPOSITORY, running_process
+from tests.support.server import running_process, start_server
 from tests.support.waiting import PATIENCE_S, patience, until
 
 IDLE_S = 0.6
@@ -195,9 +194,7 @@ def test_handshake_of_tls_that_never_ends_is_over(tmp_path: Path) -> None:
 @pytest.mark.parametrize("flags", [(), ("--num-procs", "2"), ("--isolation", "process")])
 def test_limits_hold_on_a_unix_socket_in_every_mode(tmp_path: Path, flags: tuple[str, ...]) -> None:
     path = str(tmp_path / "s")
-    command = [sys.executable, "-m", "app_server", "serve", *map(str, apps("board.py")), "--unix-socket", path,
-               *IMPATIENT, *flags]  # fmt: skip
-    process = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = start_server(*apps("board.py"), "--unix-socket", path, *IMPATIENT, *flags)
     try:
         deadline_s = time.monotonic() + patience(30)
         while True:

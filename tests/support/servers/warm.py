@@ -171,8 +171,14 @@ _helpers = _Helpers()
 atexit.register(_helpers.end)
 
 
-def fork(command: Sequence[str], cwd: Path | None, environment: Mapping[str, str], output: IO[bytes]) -> Forked | None:
-    """What `command`, `python -m MODULE WORD ...`, is with this environment, and stdout and stderr in `output`.
+def fork(
+    command: Sequence[str],
+    cwd: Path | None,
+    environment: Mapping[str, str],
+    output: IO[bytes],
+    errors: IO[bytes] | None = None,
+) -> Forked | None:
+    """What `command`, `python -m MODULE WORD ...`, is with this environment; stderr is in `output` too, or in `errors`.
 
     None if it has to be started cold: the words or the folder change what is imported, or no helper has imported in
     such an environment.
@@ -184,7 +190,7 @@ def fork(command: Sequence[str], cwd: Path | None, environment: Mapping[str, str
     if folder.resolve() != PROGRAM.parents[3] and _shadows(folder, helper.modules):
         return None
     asked = {"module": module, "words": fields, "cwd": str(folder), "env": dict(environment), "umask": _umask()}
-    return Forked(helper, command, helper.ask(asked, [output.fileno()]))
+    return Forked(helper, command, helper.ask(asked, [output.fileno(), (errors or output).fileno()]))
 
 
 def _shadows(folder: Path, modules: frozenset[str]) -> bool:

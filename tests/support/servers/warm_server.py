@@ -72,7 +72,7 @@ def requests(control):
     """Answer requests until the other end is closed. Returns in each fork too, with what it is to become."""
     children = set()
     while True:
-        message, descriptors, _, _ = socket.recv_fds(control, LONGEST_REQUEST_BYTES, 1)
+        message, descriptors, _, _ = socket.recv_fds(control, LONGEST_REQUEST_BYTES, 2)
         if not message:
             for pid in children:
                 os.kill(pid, signal.SIGKILL)
@@ -86,8 +86,9 @@ def requests(control):
             answer = fork()
             if not answer:
                 control.close()
-                return asked, descriptors[0]
-            os.close(descriptors[0])
+                return asked, descriptors
+            for each in descriptors:
+                os.close(each)
             children.add(answer)
         control.send(json.dumps(answer).encode())
 
@@ -119,11 +120,11 @@ def measure_forks_apart():
     os.register_at_fork(after_in_child=begin_with_none)
 
 
-def become(asked, output, changes, signals):
+def become(asked, outputs, changes, signals):
     """Make this process what a new one is that was started with these words, in this folder and environment."""
-    os.dup2(output, 1)
-    os.dup2(output, 2)
-    os.close(output)
+    for number, output in enumerate(outputs, 1):
+        os.dup2(output, number)
+        os.close(output)
     os.umask(asked["umask"])
     os.chdir(asked["cwd"])
     os.environ.clear()

@@ -18,6 +18,7 @@ from app_server.deployment.plan.resolver import resolve_plan
 from app_server.deployment.render import is_wanted, render
 from app_server.deployment.targets import TARGETS
 from app_server.errors import OperatorError
+from tests.support.examples import examples
 
 Values = dict[str, Any]
 
@@ -27,7 +28,7 @@ ADDRESS = "127.0.0.1"
 
 # Where each value stands, and a harmless one for the place.
 PLACES: dict[str, tuple[str, Callable[[str], Values]]] = {
-    "name": ("a", lambda v: {"name": v}),
+    "name": ("ab", lambda v: {"name": v}),
     "app path": ("a", lambda v: {"apps": {"a": v}}),
     "app name": ("a", lambda v: {"apps": {v: "a.py"}}),
     "app argument": ("a", lambda v: {"apps": {"a": {"path": "a.py", "args": [v]}}}),
@@ -95,7 +96,7 @@ def harmless(place: str, manager: str, proxy: str) -> dict[str, list[int]]:
 
 
 @pytest.mark.parametrize("place", PLACES)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(value=NASTY, manager=st.sampled_from(MANAGERS), proxy=st.sampled_from(("nginx", "apache")))
 def test_no_value_adds_a_line_to_any_file(place: str, value: str, manager: str, proxy: str) -> None:
     try:

@@ -25,6 +25,7 @@ from app_server.protocol.websocket import (
     TEXT,
     close_payload,
 )
+from tests.support.examples import examples
 from tests.unit.protocol.framing import MASK, client_frame, frames, from_websockets, read
 
 
@@ -261,7 +262,7 @@ def test_arbitrary_bytes_yield_frames_or_a_peer_error_and_nothing_else(data: byt
         assert error.close_code in (1002, 1007, 1009)
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(
     st.lists(
         st.builds(

@@ -17,6 +17,7 @@ from app_server.store.errors import NewerJournal, Unreadable
 from app_server.store.journal import HEADER_BYTES, JournalWriter, Saved, opened_bytes, read_journal, read_opened
 from app_server.store.keys import Keys, new_seal
 from app_server.store.records import Kind, Part, Record, pack
+from tests.support.examples import examples
 
 SIGNED = Keys((b"secret",))
 ENCRYPTED = Keys((b"secret",), encrypt=True)
@@ -163,7 +164,7 @@ ODD = st.recursive(
 BODIES = st.binary(max_size=60) | st.fixed_dictionaries({"changed": ODD}).map(pack) | st.just(pack({}))
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=examples(300))
 @given(st.lists(st.tuples(st.integers(0, 5), BODIES), max_size=5))
 def test_forged_records_are_a_story_or_unreadable_and_cost_little(bodies: list[tuple[int, bytes]]) -> None:
     journal = forged(bodies)

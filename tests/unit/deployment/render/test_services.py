@@ -11,10 +11,13 @@ from hypothesis import settings as hypothesis_settings
 
 from app_server.deployment.render import render
 from app_server.errors import OperatorError
+from tests.support.examples import examples
 from tests.unit.deployment.making import PRINTABLE, THREE, planned
 
 
-@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=15, deadline=None)
+@hypothesis_settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=examples(15), deadline=None
+)
 @given(value=PRINTABLE.filter(lambda text: text == text.strip()))
 @pytest.mark.parametrize("target", ["systemd", "supervisor", "gunicorn", "inventory"])
 def test_no_value_of_the_file_makes_a_line_of_its_own(tmp_path: Path, target: str, value: str) -> None:

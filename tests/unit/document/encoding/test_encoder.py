@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from app_server.document import engine
 from app_server.document.encoding.encoder import Encoder
+from tests.support.examples import examples
 from tests.unit.document.encoding.making import exact, normal
 
 engine.install()
@@ -91,7 +92,7 @@ def outcome(encode: Callable[..., Any], obj: Any, inline: bool) -> Any:
 
 
 @pytest.mark.filterwarnings("ignore:out of range integer")
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=examples(300))
 @given(values, st.booleans())
 def test_values_are_encoded_as_bokeh_does(obj: Any, inline: bool) -> None:
     assert outcome(ours, obj, inline) == outcome(stock, obj, inline)

@@ -17,6 +17,7 @@ from app_server.document.encoding.decoder import MAX_DEPTH
 from app_server.document.encoding.document_encoder import encode_document
 from app_server.document.served import ServedDocument, new_document
 from app_server.errors import PeerError
+from tests.support.examples import examples
 
 engine.install()
 
@@ -324,7 +325,7 @@ def hostile_events(draw: st.DrawFn) -> list[Any]:
 
 
 @pytest.mark.filterwarnings("ignore")
-@settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=examples(200), suppress_health_check=[HealthCheck.too_slow])
 @given(hostile_events())
 def test_reading_hostile_events_yields_events_or_a_peer_error(events: list[Any]) -> None:
     made = document()
@@ -342,7 +343,7 @@ def test_reading_hostile_events_yields_events_or_a_peer_error(events: list[Any])
 
 
 @pytest.mark.filterwarnings("ignore")
-@settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=examples(100), suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.fixed_dictionaries(
         {},

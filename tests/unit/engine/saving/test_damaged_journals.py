@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from app_server.store.base import session_key
+from tests.support.examples import examples
 from tests.unit.engine.saving.making import Process, model, shown, turn
 from tests.unit.engine.saving.stores import turns
 
@@ -145,7 +146,7 @@ async def restored(folder: Path, journal: bytes, restore: Any) -> tuple[str, Any
 
 
 @example(steps=[("save", None), ("type", "0"), ("slide", 1), ("type", "")], damage=[("cut", 1.0, 1)], restore="inputs")
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     steps=st.lists(STEPS, max_size=25),
     damage=st.lists(DAMAGE, min_size=1, max_size=8),

@@ -263,6 +263,20 @@ def test_who_computes_for_long_gets_a_lower_priority_until_it_is_done(kept: Kept
     assert machine.lowered == [(7, True), (7, False)]
 
 
+def test_who_is_asked_for_the_stack_has_the_normal_priority_for_it(tmp_path: Path, machine: Below) -> None:
+    kept = Kept(tmp_path, SessionLimits(block_s=1.0))
+    kept.mark.busy()
+    machine.now_s += 0.5
+    kept.keeper.look_after()
+    assert machine.lowered == [(7, True)]
+    machine.now_s += 0.6
+    kept.keeper.look_after()
+    assert (machine.sent, machine.lowered) == ([(7, signal.SIGUSR1)], [(7, True), (7, False)])
+    machine.now_s += 0.6
+    kept.keeper.look_after()
+    assert machine.lowered == [(7, True), (7, False), (7, True)]
+
+
 def test_what_a_predecessor_has_given_a_lower_priority_gets_the_normal_one_when_it_is_done(
     tmp_path: Path, machine: Below
 ) -> None:

@@ -17,6 +17,7 @@ from app_server.deployment.plan.resolver import resolve_plan
 from app_server.deployment.render import render
 from app_server.deployment.render.proxies.apache import formatted, literal, modules, quote, workers
 from app_server.errors import OperatorError, OperatorErrors
+from tests.support.examples import examples
 from tests.unit.deployment.making import planned
 
 ROOT = Path(__file__).resolve().parents[5]
@@ -172,7 +173,9 @@ def test_quoted_word_is_read_back_as_it_was(value: str) -> None:
     assert not set("$%") & set(literal(value)) - set("&#;")
 
 
-@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
+@hypothesis_settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=examples(60), deadline=None
+)
 @given(realm=st.text(st.characters(codec="utf-8"), min_size=1, max_size=30).map(lambda text: text.strip()))
 def test_no_text_of_the_file_becomes_a_directive(realm: str, tmp_path: Path) -> None:
     text = json.dumps(realm)

@@ -20,6 +20,7 @@ from app_server.deployment.plan.values import Plan
 from app_server.deployment.render import render
 from app_server.deployment.render.proxies.nginx import quote
 from app_server.errors import InternalError, OperatorError
+from tests.support.examples import examples
 from tests.unit.deployment.making import planned
 
 THREE = "apps: {myapp: myapp.py}\npublic: foo.com\ninstances: 3\n"
@@ -200,7 +201,7 @@ def harmless_shape(place: str, folder: Path) -> list[Any]:
 
 
 @pytest.mark.parametrize("place", PLACES, ids=list(PLACES))
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(25), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(value=NASTY)
 def test_no_value_can_inject_a_directive(tmp_path: Path, place: str, value: str) -> None:
     """A value is refused, or the site has the directives that it has with a harmless one, with as many words."""
@@ -212,7 +213,7 @@ def test_no_value_can_inject_a_directive(tmp_path: Path, place: str, value: str)
     assert shape(parsed(text, tmp_path)) == expected
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(100), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(value=NASTY)
 def test_quoted_word_is_read_as_itself(tmp_path: Path, value: str) -> None:
     try:

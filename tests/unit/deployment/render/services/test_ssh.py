@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from app_server.deployment.render import render
 from app_server.errors import OperatorError
+from tests.support.examples import examples
 from tests.unit.deployment.making import planned
 
 FILE = """\
@@ -23,7 +24,9 @@ tunnels:
 """
 
 
-@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30, deadline=None)
+@hypothesis_settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=examples(30), deadline=None
+)
 @given(st.text(st.characters(categories=("L", "N", "P", "S", "Zs", "Cc")), min_size=1, max_size=30))
 def test_no_file_of_a_tunnel_makes_a_line_of_its_own(tmp_path: Path, name: str) -> None:
     quoted = yaml.safe_dump(f"/k{name}", default_style='"', width=1000).strip()
