@@ -27,8 +27,9 @@ EXIT_INTERRUPTED = 128 + 2
 
 def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = None) -> int:
     """The exit status of the command line `argv`, by default the process's own."""
-    if argv is None and sys.argv[1:2] == ["config"]:
-        # A process that ends with its output has no use for a search for cycles, which takes a tenth of its time.
+    if argv is None and sys.argv[1:2] in (["config"], ["serve"]):
+        # What a process imports stays. To look for garbage in it takes a tenth of the time; `serve` does so again once
+        # it has imported all, and `config` ends with its output.
         gc.disable()
     from app_server.cli.commands import module_of
     from app_server.cli.parser import Answered, parse

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import glob
 import logging
 import os
@@ -121,10 +122,19 @@ def run(
     if checks:
         from app_server.server.warming.check import check_applications
 
+        collect_garbage()
         return check_applications(settings, paths)
     from app_server.server.lifecycle import serve_until_stopped
 
+    collect_garbage()
     return serve_until_stopped(settings, paths)
+
+
+def collect_garbage() -> None:
+    """Look for garbage from now on, but not in what was imported before; `main` has begun without."""
+    if not gc.isenabled():
+        gc.freeze()
+        gc.enable()
 
 
 def expand(patterns: Sequence[str]) -> list[str]:

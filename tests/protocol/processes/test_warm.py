@@ -50,7 +50,7 @@ facts = {
     "warnings": [str(each) for each in warnings.filters],
     "threads": [each.name for each in threading.enumerate()],
     "limits": [resource.getrlimit(each) for each in (resource.RLIMIT_NOFILE, resource.RLIMIT_AS, resource.RLIMIT_CORE)],
-    "locale": locale.setlocale(locale.LC_ALL), "zone": time.tzname, "collector": gc.get_threshold(),
+    "locale": locale.setlocale(locale.LC_ALL), "zone": time.tzname, "collector": [gc.isenabled(), gc.get_threshold()],
     "streams": [str(each.encoding) + each.errors + str([each.line_buffering, each.write_through])
                 for each in (sys.stdout, sys.stderr)],
     "own modules": [name for name in sys.modules if name.startswith(("tests", "app"))],

@@ -167,10 +167,11 @@ def main():
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C at the terminal is for the test run, which ends this one
     signals = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     control = socket.socket(fileno=int(sys.argv[1]))
+    gc.disable()  # what is imported stays
     names, changes = noting_imports()
     measure_forks_apart()
-    gc.collect()
     gc.freeze()  # what is shared with the forks stays so
+    gc.enable()
     ready = {
         "variables": sorted(map(os.fsdecode, names)),
         "modules": sorted({name.split(".")[0] for name in sys.modules}),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
 import os
 import sys
 import types
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -109,6 +111,29 @@ def test_limit_for_users_that_nobody_knows_is_warned_of(caplog: pytest.LogCaptur
         "--max-sessions-per-user has no effect: users do not log in. Set a way to log in, such as --basic-auth,"
         " or use --max-sessions-per-address"
     ]
+
+
+@pytest.fixture
+def no_collector() -> Iterator[None]:
+    """As in the process of the command when it begins."""
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("no_server", "no_collector")
+def test_garbage_is_looked_for_by_the_time_that_applications_are_served() -> None:
+    run(Settings(), [], {})
+    assert gc.isenabled()
+
+
+@pytest.mark.usefixtures("no_collector")
+def test_garbage_of_applications_that_are_checked_is_looked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app_server.cli.running.serve.configure_logging", lambda settings: None)
+    (tmp_path / "app.py").write_text("import gc\nassert gc.isenabled()\n", encoding="utf-8")
+    assert run(Settings(), [str(tmp_path / "app.py")], {}, checks=True) == 0
 
 
 @pytest.mark.usefixtures("no_server")
