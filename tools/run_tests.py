@@ -3,7 +3,7 @@
 As root on Debian, this installs missing packages. Elsewhere, it prints which are missing and which tests are skipped
 for that; if CI is true, a missing one is a failure instead. Further arguments go to pytest.
 
-There are two workers for each core, because most tests wait for other programs (`-n 0` is none). Without arguments, it
+There are more workers than cores, because most tests wait for other programs (`-n 0` is none). Without arguments, it
 measures which lines of `app_server` have run, including subprocesses and forks, and `coverage_floors.py` checks that.
 """
 
@@ -214,7 +214,7 @@ def run(words: Sequence[str], *, measured: bool) -> int:
     """The exit status of pytest with these arguments, then of coverage if it is measured."""
     # Some hundred processes import the same modules; each module is compiled once for all of them.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    spread = ["-n", str(workers(os.cpu_count() or 1)), f"--durations={SLOWEST}"]
+    spread = ["-n", str(workers(os.cpu_count() or 1, words)), f"--durations={SLOWEST}"]
     # It contains Unix sockets, whose paths are limited to 107 bytes, and pytest's own names are long.
     with tempfile.TemporaryDirectory(prefix="t-", ignore_cleanup_errors=True) as folder:
         pytest = ["-m", "pytest", *spread, f"--basetemp={folder}/t", *words]
@@ -226,9 +226,11 @@ def run(words: Sequence[str], *, measured: bool) -> int:
     return subprocess.call([sys.executable, str(FLOORS)], cwd=ROOT) or failed
 
 
-def workers(cores: int) -> int:
-    """How many tests run at a time on so many cores."""
-    return min(2 * cores, MOST_WORKERS)
+def workers(cores: int, words: Sequence[str]) -> int:
+    """How many tests run at a time on so many cores: some more where none of them keeps a browser or hosts busy."""
+    paths = [word for word in words if word.startswith("tests/")]
+    small = paths and all(word.split("/")[1] in ("unit", "protocol") for word in paths)
+    return min(5 * cores // 2 if small else 2 * cores, MOST_WORKERS)
 
 
 def may_install() -> bool:

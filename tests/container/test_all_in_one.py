@@ -9,11 +9,10 @@ from pathlib import Path
 import pytest
 
 from tests.support.client import Site
-from tests.support.containers.engine import container_state, docker
+from tests.support.containers.engine import docker, wait_for_state
 from tests.support.containers.images import ROOT, build
 from tests.support.containers.stack import app_server
 from tests.support.ports import free_port
-from tests.support.waiting import until
 
 DEPLOY = """
 apps: {who: who.py}
@@ -39,7 +38,7 @@ def served(app_image: str, name: str, tmp_path: Path) -> Iterator[Site]:
         "--tmpfs=/run/app-server:mode=0770,uid=10001,gid=10001", "--security-opt=no-new-privileges",
         f"--publish=127.0.0.1:{port}:8080", f"--volume={ROOT}/tests/container/apps:/apps:ro", image,
     )  # fmt: skip
-    until(lambda: container_state(name) == "healthy", "the container is healthy", 120)
+    wait_for_state(name, "healthy", patience_s=120)
     yield Site(f"http://localhost:{port}")
 
 

@@ -17,10 +17,9 @@ import testinfra
 
 from app_server import __version__
 from tests.support.client import Site
-from tests.support.containers.engine import container_state, docker
+from tests.support.containers.engine import container_state, docker, wait_for_state
 from tests.support.containers.images import ROOT, TAG, build
 from tests.support.ports import free_port
-from tests.support.waiting import until
 
 LARGEST_IMAGE_BYTES = 200_000_000
 HARDENED = ("--read-only", "--tmpfs=/tmp", "--cap-drop=ALL", "--security-opt=no-new-privileges", "--init")
@@ -37,7 +36,7 @@ def host(app_image: str) -> Iterator[Any]:
     often = "--health-start-interval=200ms"
     name = docker("run", "--detach", often, *HARDENED, f"--volume={ROOT}/examples:/apps:ro", app_image)
     try:
-        until(lambda: container_state(name) == "healthy", "the container is healthy", 60)
+        wait_for_state(name, "healthy")
         yield testinfra.get_host(f"docker://{name}")
     finally:
         docker("rm", "--force", "--volumes", name)
@@ -254,7 +253,7 @@ def started(name: str, image: str, *options: str, words: tuple[str, ...] = ()) -
     port = free_port()
     common = ("--detach", "--name", name, "--health-start-interval=200ms", f"--publish=127.0.0.1:{port}:5006")
     docker("run", *common, *HARDENED, *options, image, *words)
-    until(lambda: container_state(name) in ("healthy", "exited"), "the container is healthy", 60)
+    wait_for_state(name, "healthy", "exited")
     assert container_state(name) == "healthy", docker("logs", name)
     return f"http://localhost:{port}"
 

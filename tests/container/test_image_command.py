@@ -12,11 +12,10 @@ import pytest
 
 from app_server import __version__
 from tests.container.test_image import fetched, tiny_wheel
-from tests.support.containers.engine import container_state, docker
+from tests.support.containers.engine import docker, wait_for_state
 from tests.support.containers.images import ROOT, TAG
 from tests.support.containers.stack import app_server
 from tests.support.ports import free_port
-from tests.support.waiting import until
 
 ONE = """
 from pathlib import Path
@@ -69,7 +68,7 @@ def test_one_command_makes_an_image_that_serves(app_image: str, folder: Path, ta
     port = free_port()
     words = tuple(command.replace(":5006:", f":{port}:", 1).replace("--rm", f"--detach --name {name}").split())
     docker(*words[1:], "--prefix", "/tools")
-    until(lambda: container_state(name) in ("healthy", "exited"), "the container is healthy", 60)
+    wait_for_state(name, "healthy", "exited")
     assert "<title>hello from one</title>" in fetched(f"http://localhost:{port}/tools/one")
     assert "<title>two</title>" in fetched(f"http://localhost:{port}/tools/two")
     # A module of an application is none itself, nor is what it reads.

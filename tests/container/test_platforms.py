@@ -19,10 +19,9 @@ from app_server.deployment.plan.resolver import resolve_plan
 from app_server.deployment.render import Files, render
 from app_server.deployment.targets import TARGETS
 from tests.support.client import Site
-from tests.support.containers.engine import container_state, docker
+from tests.support.containers.engine import container_state, docker, wait_for_state
 from tests.support.containers.images import ROOT
 from tests.support.ports import free_port
-from tests.support.waiting import until
 
 DEPLOYMENT = {
     "name": "site",
@@ -121,7 +120,7 @@ def started(app_image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 def test_page_and_socket_meet_and_sigterm_ends_the_server_in_time(started: dict[str, Running], platform: str) -> None:
     running = started[platform]
     # The image's own check asks the port that the server has chosen.
-    until(lambda: container_state(running.name) in ("healthy", "exited"), f"{platform}: the container is healthy", 60)
+    wait_for_state(running.name, "healthy", "exited")
     assert container_state(running.name) == "healthy", docker("logs", running.name)
     user = docker("exec", running.name, "sh", "-c", "echo $(id -u):$(id -g)")
     assert user == running.alike.user

@@ -25,16 +25,21 @@ def patience(seconds: float) -> float:
     return seconds * max(1.0, waiting)
 
 
-def until(claim: Callable[[], object], what: str = "what was waited for", patience_s: float = PATIENCE_S) -> None:
+def until(
+    claim: Callable[[], object],
+    what: str = "what was waited for",
+    patience_s: float = PATIENCE_S,
+    pause_s: float = POLL_INTERVAL_S,
+) -> None:
     """Return when the claim holds; AssertionError that says what did not, after `patience_s` on an idle machine.
 
-    What takes long to look at, because a program is started for it, is looked at less often.
+    Between two looks there are at least `pause_s`, and as long as the look before took: it may start a program.
     """
     begin = asked = time.monotonic()
     while not claim():
         answered = time.monotonic()
         assert answered < begin + patience(patience_s), f"after {patience_s:g} s still not so: {what}"
-        time.sleep(min(max(POLL_INTERVAL_S, answered - asked), LONGEST_INTERVAL_S))
+        time.sleep(min(max(pause_s, answered - asked), LONGEST_INTERVAL_S))
         asked = time.monotonic()
 
 

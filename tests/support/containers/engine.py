@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.support.waiting import patience
+from tests.support.waiting import patience, until
 from tools import engine
 
 COMMAND_DEADLINE_S = 300.0
@@ -63,3 +63,11 @@ def container_state(name: str) -> str:
     """`healthy`, `starting`, `unhealthy` where the container has a health check, else `running`, `exited`, ..."""
     of_health = "{{if .State.Health}}{{.State.Health.Status}}{{else}}{{.State.Status}}{{end}}"
     return docker("inspect", "--format", of_health, name)
+
+
+def wait_for_state(name: str, *states: str, patience_s: float = 60.0) -> None:
+    """Return when a container is in one of these states of `container_state`, and fail after `patience_s`.
+
+    The engine itself looks twice a second at most whether a container that starts is healthy.
+    """
+    until(lambda: container_state(name) in states, f"{name} is {' or '.join(states)}", patience_s, pause_s=0.2)

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.client import Answer, Site
-from tests.support.containers.engine import container_state, docker
+from tests.support.containers.engine import docker, wait_for_state
 from tests.support.containers.images import ROOT
 from tests.support.ports import free_port
-from tests.support.waiting import patience, until
+from tests.support.waiting import patience
 
 UP_DEADLINE_S = 300.0
 _ROUTE = re.compile(r"/_i/([A-Za-z0-9_-]+)/")
@@ -67,7 +67,7 @@ class Stack:
         """Return when these services are healthy."""
         for service in services:
             name = self.container(service)
-            until(lambda name=name: container_state(name) == "healthy", f"{service} is healthy", timeout_s)
+            wait_for_state(name, "healthy", patience_s=timeout_s)
 
     def server_process(self, service: str) -> int:
         """The process id, on this machine, of the server in a service's container: the first child of its init."""

@@ -197,3 +197,11 @@ def test_installed_services_are_not_started(
     with without_chromium.services_left_alone():
         pass
     assert policy.read_text(encoding="utf-8") == "the machine's own"
+
+
+def test_units_and_the_protocol_have_more_workers_than_what_keeps_browsers_and_hosts_busy() -> None:
+    run_tests = tool("run_tests")
+    assert [run_tests.workers(cores, []) for cores in (1, 2, 4, 32)] == [2, 4, 8, 12]
+    quick = ["--ignore=tests/browser", "tests/protocol", "tests/unit/store", "-k", "folder"]
+    assert [run_tests.workers(cores, quick) for cores in (1, 2, 4, 32)] == [2, 5, 10, 12]
+    assert run_tests.workers(2, ["tests/unit", "tests/proxy"]) == 4
