@@ -29,6 +29,7 @@ LONGEST_WAIT_S = 5.0
 READER_DEADLINE_S = 1.0
 STOP_DEADLINE_S = 3.0
 PROBE_TIMEOUT_S = 5.0
+_LOOK_S = 0.5
 # At this level ssh reports when a forward is established.
 VERBOSE = Option("LogLevel", "DEBUG1", "")
 NO_QUESTIONS = Option("BatchMode", "yes", "")
@@ -124,8 +125,12 @@ class TunnelKeeper:
     def _pause(self, wait_s: float) -> None:
         deadline_s = time.monotonic() + wait_s
         while not self.stopping and (left_s := deadline_s - time.monotonic()) > 0:
-            with suppress(Empty):
-                self._news.get(timeout=left_s)
+            self._hear(min(left_s, _LOOK_S))
+
+    def _hear(self, most_s: float) -> None:
+        """Wait for news. Not for long: the handler of a signal that comes right before it waits runs only afterwards."""
+        with suppress(Empty):
+            self._news.get(timeout=most_s)
 
     def _once(self) -> tuple[float, str]:
         """Run ssh to its end; how long the tunnel was open, and ssh's last message about a fault."""
@@ -138,7 +143,7 @@ class TunnelKeeper:
         reader.start()
         waiter.start()
         while ssh.poll() is None and not self.stopping:
-            self._news.get()
+            self._hear(_LOOK_S)
         programs.end(ssh, STOP_DEADLINE_S)
         reader.join(READER_DEADLINE_S)
         return (0.0 if self._since is None else time.monotonic() - self._since), self._said

@@ -10,6 +10,7 @@ from websockets.exceptions import ConnectionClosed
 
 from tests.support.hosts.namespaces import Host
 from tests.support.server import REPOSITORY
+from tests.support.waiting import patience
 from tests.tunnel.conftest import PORT, Net, Running, session, tunnel
 
 QUICK = ("--alive-interval", "1", "--alive-count", "2")
@@ -71,7 +72,7 @@ def test_lines_say_what_happens(net: Net) -> None:
         net.remote.cut()
         running.wait_for("the server answers", 2)
         running.process.send_signal(signal.SIGTERM)
-        assert running.process.wait(10) == 0
+        assert running.process.wait(patience(10)) == 0
         said = running.said()
     assert [line for line in said if "gone" not in line] == [
         "tunnel: connecting to remote-user@remote",
@@ -86,7 +87,7 @@ def test_lines_say_what_happens(net: Net) -> None:
 def test_signal_ends_the_tunnel_and_its_ssh(net: Net, number: int) -> None:
     with tunnel(net.laptop, "remote-user@remote") as running:
         running.process.send_signal(number)
-        assert running.process.wait(10) == 0
+        assert running.process.wait(patience(10)) == 0
         assert running.said()[-1] == "tunnel: stopped"
     assert not net.laptop.listens(PORT)
 
@@ -99,7 +100,7 @@ def test_signal_ends_the_wait_for_the_next_try(net: Net) -> None:
             net.remote.cut()
             running.wait_for("Connection refused); next try in ")
             running.process.send_signal(signal.SIGTERM)
-            assert running.process.wait(2) == 0
+            assert running.process.wait(patience(2)) == 0
         finally:
             net.remote.start_sshd()
         assert running.said()[-1] == "tunnel: stopped"

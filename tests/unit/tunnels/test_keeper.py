@@ -29,6 +29,7 @@ def test_unknown_words_of_ssh_have_no_hint() -> None:
 REMOTE = Tunnel(name="remote", destination=TunnelEnd("remote.host", "user"), listen_port=1)
 GATEWAY = Tunnel(name="gateway", destination=TunnelEnd("gateway.host"), form=Form.REVERSE, listen_port=8000)
 UP = "echo debug1: Entering interactive session. >&2; "
+REVERSED = "echo debug1: remote forward success for: listen >&2"
 
 
 def kept(script: str, tunnel: Tunnel = REMOTE, until: str | None = None, times: int = 1) -> list[str]:
@@ -61,7 +62,7 @@ def test_server_that_answers_is_said() -> None:
 
 
 def test_reverse_tunnel_says_whose_port_leads_here() -> None:
-    said = kept("echo debug1: remote forward success for: listen >&2; exec sleep 60", GATEWAY, until="open: ")
+    said = kept(f"{REVERSED}; exec sleep 60", GATEWAY, until="open: ")
     assert said[1] == "open: port 8000 of gateway.host leads to localhost:5006 here"
 
 
@@ -114,6 +115,18 @@ def test_ssh_that_is_not_installed_is_said() -> None:
 def test_ssh_that_does_not_end_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "STOP_DEADLINE_S", 0.05)
     said = kept(f"trap '' TERM; {UP} while :; do sleep 0.01; done", until="open: ")
+    assert said[-1] == "stopped"
+
+
+def test_signal_that_came_just_before_a_wait_ends_it() -> None:
+    def tell(line: str) -> None:
+        said.append(line)
+        if line.startswith("open: "):
+            keeper.stopping = True  # its handler has run, and has woken up nobody
+
+    said: list[str] = []
+    keeper = TunnelKeeper(GATEWAY, tell, interactive=False, words=["sh", "-c", f"{REVERSED}; exec sleep 60"])
+    assert keeper.run() == 0
     assert said[-1] == "stopped"
 
 
