@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import sys
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -51,4 +52,5 @@ def _table(path: Path) -> Mapping[str, Any]:
 
 
 if __name__ == "__main__":
+    gc.disable()  # it keeps all that it reads
     sys.exit(main())
