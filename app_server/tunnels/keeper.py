@@ -128,7 +128,7 @@ class TunnelKeeper:
             self._hear(min(left_s, _LOOK_S))
 
     def _hear(self, most_s: float) -> None:
-        """Wait for news. Not for long: the handler of a signal that comes right before it waits runs only afterwards."""
+        """Wait for news, but not long: the handler of a signal that comes right before it runs only afterwards."""
         with suppress(Empty):
             self._news.get(timeout=most_s)
 
