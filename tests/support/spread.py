@@ -25,8 +25,11 @@ ON_THE_SAME_HOSTS = ("tests/ansible/test_site.py", "tests/ansible/test_releases.
 LONGEST = ("tests/ansible", *WHOLE_FOLDERS)
 """Where the longest groups lie, the longest first: what begins last ends last."""
 
-WITH_CONTAINERS = ("tests/ansible", "tests/container", "tests/manual")
-"""Where tests start hosts and stacks: a run of nothing else would wait for the engine only."""
+WITH_CONTAINERS = ("tests/ansible", "tests/container")
+"""Where tests start hosts and stacks: a run of nothing else would wait for the engine only.
+
+The manual's tests do, too; but if they waited for these, they would be alone at the end.
+"""
 
 # A library such as Panel, once imported, adds to every page of the process.
 LAST = ("tests/unit/guests", "tests/unit/testing", "tests/unit/asgi")

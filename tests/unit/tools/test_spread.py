@@ -53,11 +53,12 @@ def test_groups_that_start_containers_have_half_of_the_workers() -> None:
     waiting = [more_hosts, plain]
     assert next_group(waiting, [hosts], workers=4) == more_hosts
     assert next_group(waiting, [hosts, "containers"], workers=4) == plain
-    assert next_group(waiting, ["manual", "browser"], workers=2) == plain
-    assert next_group(waiting, ["manual", "browser"], workers=3) == more_hosts
-    assert next_group([more_hosts], [hosts, "manual"], workers=4) == more_hosts, "there is nothing else to do"
-    assert next_group([more_hosts, unit], [hosts, "manual"], workers=4) == more_hosts, "unit tests are soon done"
-    assert next_group([unit, "manual"], [hosts, "browser"], workers=4) == unit, "groups come in their order"
+    assert next_group(waiting, ["containers", "browser"], workers=2) == plain
+    assert next_group(waiting, ["containers", "browser"], workers=3) == more_hosts
+    assert next_group([more_hosts], [hosts, "containers"], workers=4) == more_hosts, "there is nothing else to do"
+    assert next_group([more_hosts, unit], [hosts, "containers"], workers=4) == more_hosts, "unit tests are soon done"
+    assert next_group([unit, "containers"], [hosts, "browser"], workers=4) == unit, "groups come in their order"
+    assert next_group([more_hosts, "manual"], [hosts, "containers"], workers=4) == "manual", "it would end last"
 
 
 def test_times_are_added_by_folder() -> None:
