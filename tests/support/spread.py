@@ -60,10 +60,15 @@ def rank_of(nodeid: str) -> int:
     return _rank_of_file(nodeid.partition("::")[0])
 
 
+def comes_last(path: str) -> bool:
+    """Whether the tests of a file may disturb others that come after them in their process."""
+    return any(path.startswith(f"{last}/") for last in LAST)
+
+
 @cache
 def _rank_of_file(path: str) -> int:
     places = (*ON_THE_SAME_HOSTS, *LONGEST)
-    if any(path.startswith(f"{last}/") for last in LAST):
+    if comes_last(path):
         return len(places) + 1
     return next((places.index(place) for place in (path, folder_of(path)) if place in places), len(places))
 
@@ -73,7 +78,12 @@ def next_group(waiting: Sequence[str], running: Sequence[str], workers: int) -> 
 
     `running` are the groups that the others are at. Groups come in their order otherwise. When nothing but containers
     and unit tests is left, containers come first again: unit tests are soon done, and half of the workers would idle.
+    Tests of the protocol wait for much of their time; if all the others are at some, unit tests come between.
     """
+    if running and all(folder_of(group) == "tests/protocol" for group in running):
+        for group in waiting:
+            if folder_of(group) == "tests/unit" and not comes_last(group):
+                return group
     others = [group for group in waiting if not starts_containers(group) and folder_of(group) != "tests/unit"]
     full = bool(others) and sum(map(starts_containers, running)) >= (workers + 1) // 2
     return next((group for group in waiting if not (full and starts_containers(group))), waiting[0])

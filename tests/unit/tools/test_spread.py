@@ -61,6 +61,18 @@ def test_groups_that_start_containers_have_half_of_the_workers() -> None:
     assert next_group([more_hosts, "manual"], [hosts, "containers"], workers=4) == "manual", "it would end last"
 
 
+def test_unit_tests_come_between_those_of_the_protocol_which_wait() -> None:
+    one, two, unit, last = (
+        "tests/protocol/test_a.py", "tests/protocol/test_b.py", "tests/unit/test_a.py", "tests/unit/guests/test_a.py"
+    )  # fmt: skip
+    waiting = [two, unit, last]
+    assert next_group(waiting, [], workers=2) == two
+    assert next_group(waiting, [one], workers=2) == unit
+    assert next_group(waiting, [one, unit], workers=3) == two
+    assert next_group(waiting, [one, "browser"], workers=3) == two, "the whole suite has enough to do"
+    assert next_group([two, last], [one], workers=2) == two, "what would disturb comes last"
+
+
 def test_times_are_added_by_folder() -> None:
     reports = [
         SimpleNamespace(nodeid="tests/unit/test_a.py::test_b", duration=1.0),
