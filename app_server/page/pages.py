@@ -9,12 +9,11 @@ import hashlib
 from base64 import b64encode
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from traceback import walk_tb
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, PackageLoader, TemplateSyntaxError
+from jinja2 import DictLoader, Environment, FileSystemLoader, TemplateSyntaxError
 from markupsafe import Markup
 
 from app_server.errors import OperatorError
@@ -23,6 +22,15 @@ from app_server.page.thumbnails import pictures
 
 ASK_OPERATOR = "Ask the site's operator; details are in the server log."
 """What a page advises if the details are only in the server's log."""
+
+
+# Read before anybody asks: a process that can open no file has to say so on such a page.
+_FOLDER = Path(__file__).parent
+_STYLE = (_FOLDER / "style.css").read_text(encoding="utf-8").strip()
+_TEMPLATES = {path.name: path.read_text(encoding="utf-8") for path in sorted((_FOLDER / "templates").iterdir())}
+_ENVIRONMENT = Environment(loader=DictLoader(_TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True)
+for _name in ("base.html", "error.html"):
+    _ENVIRONMENT.get_template(_name)  # which also imports what compiles the others
 
 
 @dataclass(frozen=True)
@@ -127,7 +135,7 @@ def _line(error: Exception, path: Path) -> str:
 
 def content_security_policy() -> str:
     """The strictest Content-Security-Policy that these pages work with, if nothing is added to their head."""
-    digest = b64encode(hashlib.sha256(_style().encode("utf-8")).digest()).decode("ascii")
+    digest = b64encode(hashlib.sha256(_STYLE.encode("utf-8")).digest()).decode("ascii")
     return (
         f"default-src 'none'; style-src 'sha256-{digest}'; img-src 'self' data:; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
@@ -135,17 +143,7 @@ def content_security_policy() -> str:
 
 
 def _render(template: str, **context: Any) -> str:
-    return _environment().get_template(template).render(style=Markup(_style()), mark=Markup(mark()), **context)
-
-
-@cache
-def _environment() -> Environment:
-    return Environment(loader=PackageLoader("app_server.page"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
-
-
-@cache
-def _style() -> str:
-    return Path(__file__).with_name("style.css").read_text(encoding="utf-8").strip()
+    return _ENVIRONMENT.get_template(template).render(style=Markup(_STYLE), mark=Markup(mark()), **context)
 
 
 def _frames(traceback: str) -> Sequence[tuple[str, str]]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from functools import cache
 from pathlib import Path
+
+_SOURCE = Path(__file__).with_name("reload.js").read_text(encoding="utf-8").strip()
 
 
 def live_reload_script(events_url: str) -> str:
@@ -15,9 +16,4 @@ def live_reload_script(events_url: str) -> str:
     """
     # In a script "</" would end the element, and JSON's U+2028 was a line end for old browsers; both have escapes.
     url = json.dumps(events_url).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
-    return f"<script>{_source().replace('EVENTS_URL', url)}</script>"
-
-
-@cache
-def _source() -> str:
-    return Path(__file__).with_name("reload.js").read_text(encoding="utf-8").strip()
+    return f"<script>{_SOURCE.replace('EVENTS_URL', url)}</script>"

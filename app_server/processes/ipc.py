@@ -11,17 +11,14 @@ from __future__ import annotations
 import array
 import asyncio
 import json
-import logging
 import os
 import socket
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-log = logging.getLogger(__name__)
 
 _LENGTHS = struct.Struct("!II")
 _MAX_FIELDS_BYTES = 64 * 1024 * 1024  # the state of a process with very many sessions
@@ -71,17 +68,14 @@ async def reach(socket_path: Path) -> socket.socket:
     return sock
 
 
-async def accept(listener: socket.socket) -> socket.socket:
+async def accept(listener: socket.socket, on_failure: Callable[[OSError], None] = lambda error: None) -> socket.socket:
     """The next connection to this process; if there is no descriptor for it now, it waits in the listener's queue."""
     loop = asyncio.get_running_loop()
-    logged = False
     while True:
         try:
             return (await loop.sock_accept(listener))[0]
         except OSError as error:
-            if not logged:
-                log.error("Cannot accept messages of other processes: %s", error.strerror)
-            logged = True
+            on_failure(error)
             await asyncio.sleep(_ACCEPT_PAUSE_S)
 
 

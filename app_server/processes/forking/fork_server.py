@@ -44,6 +44,8 @@ _MESSAGE_S = 5.0
 _PAUSE_S = 0.1
 """How long nothing is accepted after a failure: requests wait for seconds, and other processes end meanwhile."""
 
+_LINE_EVERY_S = 60.0
+
 _CPU_GRACE_S = 5
 """After SIGXCPU, which a process may ignore, and before the kernel ends it."""
 
@@ -95,7 +97,8 @@ class ForkServer:
         self._loop = ParentLoop(_HANDLED, self._handle_signal)
         self._status = 0
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._complained = self._paused = False
+        self._complained = False
+        self._said_s = -math.inf
         self._tick_s = min([_TICK_S, *(limit_s / 4 for limit_s in (limits.callback_s, limits.block_s) if limit_s)])
 
     def run(self) -> int:
@@ -201,7 +204,6 @@ class ForkServer:
             except OSError as error:
                 self._pause(error)
                 return
-            self._paused = False
             try:
                 self._read(sock)
             except Unreachable as error:
@@ -210,9 +212,10 @@ class ForkServer:
 
     def _pause(self, error: OSError) -> None:
         """Accept nothing for a moment, such as while there are no descriptors: trying at once does not help."""
-        if not self._paused:
+        now_s = time.monotonic()
+        if now_s - self._said_s >= _LINE_EVERY_S:
+            self._said_s = now_s
             log.error("Cannot start a process for a session: %s", error.strerror)
-        self._paused = True
         time.sleep(_PAUSE_S)
 
     def _read(self, sock: socket.socket) -> None:

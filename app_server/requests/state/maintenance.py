@@ -31,10 +31,18 @@ class Maintenance:
         try:
             found = json.loads(self._path.read_bytes())
             return MaintenanceNotice(str(found["text"]), float(found["since_s"]))
-        except FileNotFoundError:
-            return None
         except (OSError, ValueError, KeyError, TypeError):
-            return MaintenanceNotice("", 0.0)  # it is there, which is enough
+            return MaintenanceNotice("", 0.0) if self._is_there() else None  # which is enough
+
+    def _is_there(self) -> bool:
+        """Whether there is a file, also for a process that can open none for want of descriptors."""
+        try:
+            self._path.stat()
+        except FileNotFoundError:
+            return False
+        except OSError:
+            return True  # its folder is closed to this process, which is not what visitors should get past
+        return True
 
     def begin(self, text: str) -> None:
         """Turn new visitors away from now on. OSError if that cannot be written."""

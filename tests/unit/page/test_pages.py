@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from base64 import b64encode
 from hashlib import sha256
 from html.parser import HTMLParser
@@ -40,6 +42,15 @@ PAGES = {
 }
 
 pages = pytest.mark.parametrize("html", PAGES.values(), ids=PAGES.keys())
+
+WITHOUT_FILES = """
+import resource
+from app_server.page import busy_page, error_page, index_page, live_reload_script, logged_out_page
+
+resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))
+print(error_page(503, "Try again", head=live_reload_script("/reload")), busy_page(3))
+print(index_page([], title="Applications"), logged_out_page(login_url=None, icon=""))
+"""
 
 
 class Elements(HTMLParser):
@@ -196,3 +207,9 @@ def test_a_missing_template_is_the_operators_error(tmp_path: Path) -> None:
     with pytest.raises(OperatorError) as caught:
         custom_index_page(tmp_path / "none.html", [])
     assert str(caught.value) == f"{tmp_path}/none.html: the index template cannot be read: No such file or directory"
+
+
+def test_process_that_can_open_no_file_has_its_pages() -> None:
+    done = subprocess.run([sys.executable, "-c", WITHOUT_FILES], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("</html>") == 4

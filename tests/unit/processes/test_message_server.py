@@ -12,6 +12,7 @@ import pytest
 from app_server.processes import ipc
 from app_server.processes.ipc import Message
 from app_server.processes.message_server import MessageServer
+from tests.support.descriptors import no_descriptors
 from tests.support.waiting import PATIENCE_S, patience, until_soon
 
 
@@ -42,6 +43,26 @@ async def test_each_connection_is_handled_when_its_message_is_complete(tmp_path:
     server.stop()
     await server.finish()
     assert not server.is_listening
+
+
+async def test_shortage_of_descriptors_is_said_once_even_if_one_is_free_now_and_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(ipc, "_ACCEPT_PAUSE_S", 0.001)
+    server = MessageServer(echo)
+    server.listen(listener_at(tmp_path / "s"))
+    for number in range(3):
+        sock = socket.socket(socket.AF_UNIX)
+        sock.setblocking(False)
+        with sock:
+            await asyncio.sleep(0)
+            with no_descriptors():
+                sock.connect(str(tmp_path / "s"))
+                await asyncio.sleep(0.01)
+            await ipc.send(sock, Message({"number": number}))
+            assert (await ipc.receive(sock)).fields == {"number": number}
+    server.stop()
+    assert caplog.messages == ["Cannot accept messages of other processes: Too many open files"]
 
 
 async def test_new_socket_replaces_the_one_before(tmp_path: Path) -> None:
