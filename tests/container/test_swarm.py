@@ -124,6 +124,10 @@ class Stack:
         self.swarm.docker("service", "scale", "--detach", "site_app=0")
         until(lambda: not any("site_app" in names for names in self.containers()), "all instances have ended", 60)
         self.deploy("first")
+        self.wait_until_known()
+
+    def wait_until_known(self) -> None:
+        """Wait until everything is up, and each proxy has learnt of each instance."""
         until(self.is_up, "the stack is up", 120)
         with self.swarm.visiting():
             for node, port, name in product(self.swarm.nodes, (PORT, APACHE_PORT), INSTANCES):
@@ -174,7 +178,7 @@ def _running(images: dict[str, str], folder: Path) -> Iterator[Stack]:
         made = Stack(swarm, folder, images)
         made.deploy("first")
         made.deploy_apaches()
-        until(made.is_up, "the stack is up", 120)
+        made.wait_until_known()
         yield made
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -17,16 +18,24 @@ FROM_PROXY = {"traceparent": f"00-{TRACE}-{PROXY}-01", "tracestate": "rojo=1"}
 
 
 @pytest.fixture(scope="module")
-def collector() -> Iterator[Collector]:
+def receiver() -> Iterator[Collector]:
+    """The collector that all tests share."""
     with collecting() as found:
         yield found
 
 
+@pytest.fixture
+def collector(receiver: Collector) -> Collector:
+    """The same, with the spans that begin from now on."""
+    receiver.since_ns = time.time_ns()
+    return receiver
+
+
 @pytest.fixture(scope="module")
-def traced(collector: Collector, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def traced(receiver: Collector, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     store = tmp_path_factory.mktemp("saved")
     flags = ("--otel", "traces", "--log-json", "--store", str(store))
-    environment = collector.environment(OTEL_SERVICE_NAME="boards", OTEL_RESOURCE_ATTRIBUTES="deployment=blue")
+    environment = receiver.environment(OTEL_SERVICE_NAME="boards", OTEL_RESOURCE_ATTRIBUTES="deployment=blue")
     served_ones = apps("board.py", "faulty.py", "hooked", "beats.py", "spanning.py")
     with serving(*served_ones, *flags, env=environment) as served:
         yield served

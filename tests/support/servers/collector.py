@@ -50,13 +50,17 @@ class Point:
 
 @dataclass
 class Collector:
-    """What was received so far. `answer` is the status of what is answered; `hold` is cleared to answer nothing."""
+    """What was received so far. `answer` is the status of what is answered; `hold` is cleared to answer nothing.
+
+    Spans that began before `since_ns` are another test's, which may come late.
+    """
 
     url: str = ""
     spans: list[Span] = field(default_factory=list)
     points: list[list[Point]] = field(default_factory=list)
     resources: list[Mapping[str, Any]] = field(default_factory=list)
     requests: int = 0
+    since_ns: int = 0
     answer: int = 200
     hold: threading.Event = field(default_factory=threading.Event)
 
@@ -66,7 +70,8 @@ class Collector:
 
     def named(self, name: str) -> list[Span]:
         """The spans of this name, in the order of their beginnings."""
-        return sorted((span for span in list(self.spans) if span.name == name), key=lambda span: span.began_ns)
+        found = (span for span in list(self.spans) if span.name == name and span.began_ns >= self.since_ns)
+        return sorted(found, key=lambda span: span.began_ns)
 
     def wait_for(self, *names: str, where: Callable[[Span], bool] = lambda span: True) -> list[Span]:
         """The last span of each name for which `where` holds, as soon as all are there."""
