@@ -33,15 +33,23 @@ UPGRADE = $(if $(ONLY),$(foreach package,$(ONLY),--upgrade-package $(package)),-
 demo: run-venv
 	@$(VENV)/python tools/demo.py
 
-# The tests come last, so that pytest's summary is what one sees at the end.
-test: lint
-	$(VENV)/python tools/run_tests.py $(ARGS)
+# Runs tests, and lint beside them in the time in which they wait. What lint finds is said at once, and once more at the
+# end that it has found something.
+define beside-lint
+@mkdir -p build
+@(nice $(MAKE) --no-print-directory lint >build/lint.log 2>&1 || { cat build/lint.log; false; }) & lint=$$!; \
+$(1); status=$$?; \
+wait $$lint || { echo "lint has failed; what it found is above, and in build/lint.log"; status=1; }; exit $$status
+endef
+
+test: test-venv
+	$(call beside-lint,$(VENV)/python tools/run_tests.py $(ARGS))
 
 test-oldest: oldest-venv
 	.venv-oldest/bin/python tools/run_tests.py $(OLDEST_TESTS) $(ARGS)
 
-check: lint
-	APP_SERVER_TEST_EXAMPLES=0.25 $(VENV)/python tools/run_tests.py tests/protocol tests/unit $(ARGS)
+check: test-venv
+	$(call beside-lint,APP_SERVER_TEST_EXAMPLES=0.25 $(VENV)/python tools/run_tests.py tests/protocol tests/unit $(ARGS))
 
 # Side by side: mypy takes as long as the others together.
 lint: test-venv
