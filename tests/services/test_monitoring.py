@@ -100,7 +100,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
         until(lambda: Site(running.url).get("/-/ready").status == 200, "Prometheus has started")
         seen = Watched(plan, folder, served, running.url)
         until(lambda: seen.query('up{deployment="tools", instance="a1", pool="tools"} == 1'), "the instance is watched")
-        until(lambda: seen.query('up{deployment="tools", instance="a2", pool="tools"} == 0'), "its absent fellow, too")
+        until(lambda: seen.query('up{deployment="tools", instance="a2", pool="tools"} == 0'), "the other one is missed")
         yield seen
 
 
