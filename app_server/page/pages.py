@@ -27,7 +27,7 @@ ASK_OPERATOR = "Ask the site's operator; details are in the server log."
 # Read before anybody asks: a process that can open no file has to say so on such a page.
 _FOLDER = Path(__file__).parent
 _STYLE = (_FOLDER / "style.css").read_text(encoding="utf-8").strip()
-_TEMPLATES = {path.name: path.read_text(encoding="utf-8") for path in sorted((_FOLDER / "templates").iterdir())}
+_TEMPLATES = {path.name: path.read_text(encoding="utf-8") for path in sorted((_FOLDER / "templates").glob("*.html"))}
 _ENVIRONMENT = Environment(loader=DictLoader(_TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True)
 for _name in ("base.html", "error.html"):
     _ENVIRONMENT.get_template(_name)  # which also imports what compiles the others
