@@ -33,13 +33,13 @@ UPGRADE = $(if $(ONLY),$(foreach package,$(ONLY),--upgrade-package $(package)),-
 demo: run-venv
 	@$(VENV)/python tools/demo.py
 
-# Runs tests, and lint beside them in the time in which they wait. What lint finds is said at once, and once more at the
-# end that it has found something.
+# Runs tests, and lint beside them in the time in which they wait; what lint finds comes last, where one sees it.
 define beside-lint
 @mkdir -p build
-@(nice $(MAKE) --no-print-directory lint >build/lint.log 2>&1 || { cat build/lint.log; false; }) & lint=$$!; \
+@nice $(MAKE) --no-print-directory lint >build/lint.log 2>&1 & lint=$$!; \
+trap 'kill $$lint 2>/dev/null; exit 130' INT TERM HUP; \
 $(1); status=$$?; \
-wait $$lint || { echo "lint has failed; what it found is above, and in build/lint.log"; status=1; }; exit $$status
+wait $$lint || { cat build/lint.log; echo "lint has failed; this is what it found"; status=1; }; exit $$status
 endef
 
 test: test-venv
@@ -49,7 +49,7 @@ test-oldest: oldest-venv
 	.venv-oldest/bin/python tools/run_tests.py $(OLDEST_TESTS) $(ARGS)
 
 check: test-venv
-	$(call beside-lint,APP_SERVER_TEST_EXAMPLES=0.25 $(VENV)/python tools/run_tests.py tests/protocol tests/unit $(ARGS))
+	$(call beside-lint,APP_SERVER_TEST_EXAMPLES=$${APP_SERVER_TEST_EXAMPLES:-0.25} $(VENV)/python tools/run_tests.py tests/protocol tests/unit $(ARGS))
 
 # Side by side: mypy takes as long as the others together.
 lint: test-venv

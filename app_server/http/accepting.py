@@ -12,6 +12,7 @@ from typing import Any, Final
 from tornado.ioloop import IOLoop
 
 from app_server import system
+from app_server.log_limits import RateLimitedLog
 
 log = logging.getLogger(__name__)
 
@@ -20,7 +21,6 @@ _MOST_AT_ONCE: Final = 128
 
 _SHORTEST_PAUSE_S: Final = 0.05
 _LONGEST_PAUSE_S: Final = 1.0
-_LINE_EVERY_S: Final = 60.0
 
 SCARCE: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
@@ -55,7 +55,7 @@ class Acceptor:
         self._resuming: asyncio.TimerHandle | None = None
         self._pause_s = _SHORTEST_PAUSE_S
         self._stopped = False
-        self._said_s = -_LINE_EVERY_S
+        self._limited = RateLimitedLog(log, self._loop.time)
         self._listen()
 
     def stop(self) -> None:
@@ -108,10 +108,7 @@ class Acceptor:
         self._watcher.remove_handler(self._listener.fileno())
         self._resuming = self._loop.call_later(self._pause_s, self._listen)
         self._pause_s = min(2 * self._pause_s, _LONGEST_PAUSE_S)
-        now_s = self._loop.time()
-        if now_s - self._said_s >= _LINE_EVERY_S:
-            self._said_s = now_s
-            log.error("%s", reason)
+        self._limited.error(reason)
 
 
 def _scarce(reason: str) -> str:

@@ -68,7 +68,7 @@ async def reach(socket_path: Path) -> socket.socket:
     return sock
 
 
-async def accept(listener: socket.socket, on_failure: Callable[[OSError], None] = lambda error: None) -> socket.socket:
+async def accept(listener: socket.socket, on_failure: Callable[[OSError], None]) -> socket.socket:
     """The next connection to this process; if there is no descriptor for it now, it waits in the listener's queue."""
     loop = asyncio.get_running_loop()
     while True:

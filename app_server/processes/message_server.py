@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 import socket
 from collections.abc import Awaitable, Callable
-from typing import Final
 
+from app_server.log_limits import RateLimitedLog
 from app_server.processes import ipc
 from app_server.processes.ipc import Message, Unreachable
 
 log = logging.getLogger(__name__)
-
-_LINE_EVERY_S: Final = 60.0
 
 MessageHandler = Callable[[Message, socket.socket], Awaitable[None]]
 
@@ -30,7 +27,7 @@ class MessageServer:
         self._listener: socket.socket | None = None
         self._accepting: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._said_s = -math.inf
+        self._limited = RateLimitedLog(log)
 
     @property
     def is_listening(self) -> bool:
@@ -78,10 +75,7 @@ class MessageServer:
 
     def _complain(self, error: OSError) -> None:
         """Say why nothing is accepted: seldom, because one descriptor that is free now and then ends no shortage."""
-        now_s = asyncio.get_running_loop().time()
-        if now_s - self._said_s >= _LINE_EVERY_S:
-            self._said_s = now_s
-            log.error("Cannot accept messages of other processes: %s", error.strerror)
+        self._limited.error(f"Cannot accept messages of other processes: {error.strerror}")
 
     async def _receive(self, sock: socket.socket) -> None:
         try:

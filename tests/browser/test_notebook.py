@@ -30,7 +30,7 @@ from tests.support.server import EXAMPLES, RunningServer, running_process
 pytestmark = pytest.mark.browser
 
 TOKEN = "sesame"
-CELL_TIMEOUT_S = 60.0
+CELL_TIMEOUT_S = 30.0
 HEARD_S = 5.0
 
 # The indicator is idle before there is a kernel, too.
@@ -38,7 +38,10 @@ _READY = """() => document.querySelector(".jp-Notebook-ExecutionIndicator")?.dat
   && document.querySelector(".jp-Toolbar-kernelName")?.textContent.startsWith("Python 3")"""
 
 # A cell that has begun shows a number or a star.
-_HEARD = """() => document.querySelector(".jp-CodeCell .jp-InputPrompt")?.textContent.trim() !== "[ ]:" """
+_HEARD = """() => {
+  const prompt = document.querySelector(".jp-CodeCell .jp-InputPrompt")
+  return prompt != null && prompt.textContent.trim() !== "[ ]:"
+}"""
 
 
 @dataclass(frozen=True)

@@ -141,7 +141,7 @@ def run_command(
     module: str = "app_server",
     timeout_s: float = COMMAND_DEADLINE_S,
 ) -> subprocess.CompletedProcess[str]:
-    """What `python -m MODULE WORDS` wrote and its status, at its end; TimeoutExpired if that does not come in time.
+    """What `python -m MODULE WORDS` wrote and its status, at its end; AssertionError if that does not come in time.
 
     It is a fork, and `env` is added to the environment, as in `running_server`.
     """
@@ -150,15 +150,18 @@ def run_command(
         process = forks.fork(command, cwd, environment, output, errors) or subprocess.Popen(
             command, cwd=cwd, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=errors
         )
+
+        def written(file: IO[bytes]) -> str:
+            file.seek(0)
+            return file.read().decode("utf-8")
+
         try:
             status = process.wait(patience(timeout_s))
+        except subprocess.TimeoutExpired as late:
+            raise AssertionError(f"{late}: it has said {written(output)!r} and {written(errors)!r}") from late
         finally:
             process.kill()
-        written = []
-        for file in (output, errors):
-            file.seek(0)
-            written.append(file.read().decode("utf-8"))
-    return subprocess.CompletedProcess(command, status, *written)
+        return subprocess.CompletedProcess(command, status, written(output), written(errors))
 
 
 def _environment(env: Mapping[str, str] | None, base: Mapping[str, str] = os.environ) -> dict[str, str]:

@@ -74,23 +74,24 @@ def _rank_of_file(path: str) -> int:
 
 
 def next_group(waiting: Sequence[str], running: Sequence[str], workers: int) -> str:
-    """Which of the waiting groups a worker begins with; those that start containers have half of the workers at most.
+    """Which of the waiting groups a worker begins with; those of WITH_CONTAINERS have half of the workers at most.
 
-    `running` are the groups that the others are at. Groups come in their order otherwise. When nothing but containers
-    and unit tests is left, containers come first again: unit tests are soon done, and half of the workers would idle.
-    Tests of the protocol wait for much of their time; if all the others are at some, unit tests come between.
+    `running` are the groups that the others are at. Groups come in their order, with two exceptions. Tests of the
+    protocol wait for much of their time: if all the others are at some, a unit test comes next. And when nothing but
+    containers and unit tests is left, containers come first: unit tests are soon done, and half of the workers would
+    idle.
     """
     if running and all(folder_of(group) == "tests/protocol" for group in running):
         for group in waiting:
             if folder_of(group) == "tests/unit" and not comes_last(group):
                 return group
-    others = [group for group in waiting if not starts_containers(group) and folder_of(group) != "tests/unit"]
-    full = bool(others) and sum(map(starts_containers, running)) >= (workers + 1) // 2
-    return next((group for group in waiting if not (full and starts_containers(group))), waiting[0])
+    others = [group for group in waiting if not waits_for_the_engine(group) and folder_of(group) != "tests/unit"]
+    full = bool(others) and sum(map(waits_for_the_engine, running)) >= (workers + 1) // 2
+    return next((group for group in waiting if not (full and waits_for_the_engine(group))), waiting[0])
 
 
-def starts_containers(group: str) -> bool:
-    """Whether the tests of this group start containers."""
+def waits_for_the_engine(group: str) -> bool:
+    """Whether the tests of this group are of WITH_CONTAINERS."""
     names = (WHOLE_FOLDERS.get(folder, folder) for folder in WITH_CONTAINERS)
     return group in names or folder_of(group) in WITH_CONTAINERS
 

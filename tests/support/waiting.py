@@ -9,7 +9,6 @@ from collections.abc import Callable
 
 POLL_INTERVAL_S = 0.01
 LONGEST_INTERVAL_S = 0.5
-_LONGEST_WAIT_S = 120.0
 PATIENCE_S = 10.0
 """How long an idle machine may take for what is done at once."""
 
@@ -17,14 +16,13 @@ PATIENCE_S = 10.0
 def patience(seconds: float) -> float:
     """`seconds`, times the number of programs that each core is shared by at the moment; at least once.
 
-    For deadlines after which something is held to hang. What the product promises is measured as it is. No wait is
-    made so long that the test's own limit would end it, and nobody learn what was waited for.
+    For deadlines after which something is held to hang. What the product promises is measured as it is.
     """
     try:
         waiting = os.getloadavg()[0] / (os.cpu_count() or 1)
     except OSError:  # the system does not tell
         waiting = 1.0
-    return max(seconds, min(seconds * waiting, _LONGEST_WAIT_S))
+    return seconds * max(1.0, waiting)
 
 
 def until(

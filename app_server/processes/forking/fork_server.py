@@ -24,6 +24,7 @@ from pathlib import Path
 
 from app_server.errors import OperatorError
 from app_server.files import write_atomically
+from app_server.log_limits import RateLimitedLog
 from app_server.processes import ipc
 from app_server.processes.forking import forks
 from app_server.processes.forking.busy_table import BusyEntry, BusyTable, Mark
@@ -43,8 +44,6 @@ _TICK_S = 0.25
 _MESSAGE_S = 5.0
 _PAUSE_S = 0.1
 """How long nothing is accepted after a failure: requests wait for seconds, and other processes end meanwhile."""
-
-_LINE_EVERY_S = 60.0
 
 _CPU_GRACE_S = 5
 """After SIGXCPU, which a process may ignore, and before the kernel ends it."""
@@ -98,7 +97,7 @@ class ForkServer:
         self._status = 0
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._complained = False
-        self._said_s = -math.inf
+        self._limited = RateLimitedLog(log)
         self._tick_s = min([_TICK_S, *(limit_s / 4 for limit_s in (limits.callback_s, limits.block_s) if limit_s)])
 
     def run(self) -> int:
@@ -212,11 +211,11 @@ class ForkServer:
 
     def _pause(self, error: OSError) -> None:
         """Accept nothing for a moment, such as while there are no descriptors: trying at once does not help."""
-        now_s = time.monotonic()
-        if now_s - self._said_s >= _LINE_EVERY_S:
-            self._said_s = now_s
-            log.error("Cannot start a process for a session: %s", error.strerror)
+        self._refuse(error)
         time.sleep(_PAUSE_S)
+
+    def _refuse(self, error: OSError) -> None:
+        self._limited.error(f"Cannot start a process for a session: {error.strerror}")
 
     def _read(self, sock: socket.socket) -> None:
         message = ipc.receive_now(sock, _MESSAGE_S)
@@ -231,7 +230,7 @@ class ForkServer:
             else:
                 self._fork(message, listener, sock)
         except OSError as error:
-            log.error("Cannot start a process for a session: %s", error.strerror)
+            self._refuse(error)
             sock.close()
         finally:
             listener.close()

@@ -33,7 +33,7 @@ PUT_BACK = signal.SIGURG
 """Makes a session's process check that its socket still has its name. Ignored by a process without a handler."""
 
 _STACK_S = 0.5
-"""How long a process has to write its stack: with the normal priority, and before it is killed."""
+"""How long a process has to write its stack before it is killed; with the normal priority, where that can be given."""
 
 _CPU_UNSEEN_S = 2.0
 """The most processor time that a process can have used since it was last looked at."""
@@ -214,7 +214,8 @@ class ProcessKeeper:
                 self._log_block(child, since_s, now_s)
             if self._limits.callback_s:
                 self._limit_callback(child, since_s, now_s)
-            self._weigh(child, since_s, now_s)
+            if child.end is None:  # its end takes a process some processor time, too
+                self._weigh(child, since_s, now_s)
 
     def _limit_callback(self, child: Child, since_s: float | None, now_s: float) -> None:
         if since_s is None or now_s - since_s < self._limits.callback_s or child.end is not None:

@@ -294,9 +294,8 @@ def test_what_cannot_be_served_is_one_line_in_the_log(application: str, said: st
     words = ["--bind", f"localhost:{free_port()}", "--no-control-socket", "-k", "app_server.gunicorn.Worker"]
     done = run_command(*words, application, module="gunicorn")
     assert done.returncode != 0
-    assert [line for line in done.stderr.splitlines() if line.startswith("app-server:")] == [
-        line for line in done.stderr.splitlines() if line.startswith(said)
-    ][:1]
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("app-server:")]
+    assert line.startswith(said)
     assert "Traceback" not in done.stderr
 
 

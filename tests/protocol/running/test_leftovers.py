@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import json
+import subprocess
+import sys
 from collections import Counter
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 
 from app_server.apps import load_application
@@ -14,7 +15,8 @@ from app_server.server.server import Server
 from app_server.session.session import Session
 from app_server.settings import Settings
 from bench import client
-from tests.support.waiting import until_soon
+from tests.support.server import REPOSITORY
+from tests.support.waiting import patience, until_soon
 
 SESSIONS = 150
 AT_ONCE = 10
@@ -87,15 +89,16 @@ async def growth(application: Path) -> dict[str, int]:
         await server.stop()
 
 
-def measured(application: Path) -> dict[str, int]:
-    """The growth in this process."""
-    return asyncio.run(growth(application))
-
-
 def test_sessions_that_have_ended_leave_no_objects(tmp_path: Path) -> None:
     application = tmp_path / "app.py"
     application.write_text(APPLICATION)
     # A process of its own has neither sessions of other tests nor their objects to look through.
-    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
-        grown = pool.submit(measured, application).result()
+    command = [sys.executable, "-m", __name__, application]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=REPOSITORY, timeout=patience(60), check=False)
+    assert done.returncode == 0, done.stderr
+    grown = json.loads(done.stdout)
     assert {kind: more for kind, more in grown.items() if more > FEWER_THAN_ONE_EACH} == {}
+
+
+if __name__ == "__main__":
+    print(json.dumps(asyncio.run(growth(Path(sys.argv[1])))))

@@ -68,10 +68,13 @@ class Collector:
         """The variables by which a server sends here at once."""
         return {"OTEL_EXPORTER_OTLP_ENDPOINT": self.url, "OTEL_BSP_SCHEDULE_DELAY": "50", **more}
 
+    def own(self) -> list[Span]:
+        """The spans of this test."""
+        return [span for span in list(self.spans) if span.began_ns >= self.since_ns]
+
     def named(self, name: str) -> list[Span]:
         """The spans of this name, in the order of their beginnings."""
-        found = (span for span in list(self.spans) if span.name == name and span.began_ns >= self.since_ns)
-        return sorted(found, key=lambda span: span.began_ns)
+        return sorted((span for span in self.own() if span.name == name), key=lambda span: span.began_ns)
 
     def wait_for(self, *names: str, where: Callable[[Span], bool] = lambda span: True) -> list[Span]:
         """The last span of each name for which `where` holds, as soon as all are there."""
@@ -93,7 +96,7 @@ class Collector:
 
     def of_trace(self, trace: str) -> list[Span]:
         """The spans of one trace."""
-        return [span for span in list(self.spans) if span.trace == trace]
+        return [span for span in self.own() if span.trace == trace]
 
     def tree(self, trace: str) -> dict[str, str]:
         """The name of each span of a trace, with that of its parent; "" where that was not received."""

@@ -25,7 +25,9 @@ def test_workflow_runs_what_developers_run() -> None:
     assert targets == ["check", "test-oldest", "docs"]
     assert set(targets) <= TARGETS
     others = [line for line in lines if not line.startswith(("make ", "apt-get "))]
-    assert others == ["git diff --exit-code", ".ci/run"]
+    built = "tests/manual/test_built_manual.py"
+    assert others == ["git diff --exit-code", f".venv/bin/python -m pytest {built}", ".ci/run"]
+    assert (ROOT / built).is_file()
     assert (ROOT / ".ci" / "run").is_file()
 
 

@@ -125,7 +125,7 @@ async def test_all_are_asked_at_once_and_who_does_not_answer_is_none(tmp_path: P
         asked = asyncio.ensure_future(
             ipc.ask_all([tmp_path / name for name in ("there", "busy", "gone")], {"question": "?"}, patience(0.1))
         )
-        await answer(await ipc.accept(there))
+        await answer(await ipc.accept(there, pytest.fail))
         assert await asked == [{"yes": True}, None, None]
 
 
@@ -138,7 +138,7 @@ async def test_who_has_a_full_queue_is_waited_for(tmp_path: Path) -> None:
         second = asyncio.ensure_future(ipc.reach(tmp_path / "socket"))
         await asyncio.sleep(0)
         assert not second.done()
-        with first, await ipc.accept(listener), await second:
+        with first, await ipc.accept(listener, pytest.fail), await second:
             pass
 
 

@@ -51,10 +51,8 @@ def test_claim_that_takes_long_to_look_at_is_looked_at_less_often(monkeypatch: p
     assert pauses == [0.01, 0.05, 0.5]
 
 
-def test_patience_grows_with_what_the_machine_has_to_do_but_ends_before_the_test(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    assert [patience(seconds) for seconds in (10, 200)] == [10, 200]
+def test_patience_grows_with_what_each_core_has_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert patience(10) == 10
     monkeypatch.setattr("os.cpu_count", lambda: 2)
     monkeypatch.setattr("os.getloadavg", lambda: (6.0, 0.0, 0.0))
-    assert [patience(seconds) for seconds in (10, 60, 200)] == [30, 120, 200]
+    assert patience(10) == 30

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from app_server.tunnels import keeper as module
 from app_server.tunnels.description import Form, Tunnel, TunnelEnd
 from app_server.tunnels.keeper import LONGEST_WAIT_S, RetryPace, TunnelKeeper, hint_for
 from tests.support.servers.inside import inside
+from tests.support.waiting import PATIENCE_S, patience
 
 
 def test_waits_double_up_to_a_limit() -> None:
@@ -136,3 +139,26 @@ def test_nobody_is_asked_for_a_password_where_nobody_sits() -> None:
         for interactive in (True, False)
     }
     assert "BatchMode=yes" in words[False] and "BatchMode=yes" not in words[True]
+
+
+@pytest.mark.parametrize("script", ["exec sleep 60", "sleep 0.05"], ids=["open", "before the next try"])
+def test_who_stops_it_wakes_it_up(script: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_LOOK_S", 600.0)
+    monkeypatch.setattr(module, "RetryPace", lambda: RetryPace(600.0))
+    waits = threading.Event()
+
+    def tell(line: str) -> None:
+        if "next try" in line or (line.startswith("open: ") and script.startswith("exec")):
+            waits.set()
+
+    def stop() -> None:
+        assert waits.wait(patience(PATIENCE_S))
+        keeper.stop()
+
+    keeper = TunnelKeeper(GATEWAY, tell, interactive=False, words=["sh", "-c", f"{REVERSED}; {script}"])
+    stopping = threading.Thread(target=stop)
+    stopping.start()
+    begun_s = time.monotonic()
+    assert keeper.run() == 0
+    assert time.monotonic() - begun_s < 100
+    stopping.join()

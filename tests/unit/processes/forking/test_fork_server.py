@@ -270,20 +270,24 @@ def test_a_request_for_which_there_is_no_descriptor_is_served_when_there_is_one(
     pauses: list[float] = []
 
     def story() -> Iterator[float]:
-        asked = stage.ask("one")
-        with ExitStack() as scarcity:
+        for name in ("one", "two"):  # with a descriptor in between, which ends no shortage
+            pauses.clear()
+            asked = stage.ask(name)
+            with ExitStack() as scarcity:
 
-            def wait() -> None:
-                pauses.append(machine.now_s)
-                if len(pauses) == 3:
-                    scarcity.close()
+                def wait(scarcity: ExitStack = scarcity) -> None:
+                    pauses.append(machine.now_s)
+                    if len(pauses) == 3:
+                        scarcity.close()
 
-            machine.wait = wait
-            scarcity.enter_context(no_descriptors())
-            for _ in range(5):
-                yield 0.0
-        assert answer(asked) == BEGUN
+                machine.wait = wait
+                scarcity.enter_context(no_descriptors())
+                for _ in range(5):
+                    yield 0.0
+            assert answer(asked) == BEGUN
+            machine.wait = lambda: None
         machine.end(0)
+        machine.end(1)
         signal.raise_signal(signal.SIGTERM)
         yield 0.1
 

@@ -277,6 +277,16 @@ def test_who_is_asked_for_the_stack_has_the_normal_priority_for_it(tmp_path: Pat
     assert machine.lowered == [(7, True), (7, False), (7, True)]
 
 
+def test_who_is_killed_for_a_callback_keeps_the_normal_priority_to_its_end(tmp_path: Path, machine: Below) -> None:
+    kept = Kept(tmp_path, SessionLimits(callback_s=1.0))
+    kept.mark.busy()
+    for _ in range(4):
+        machine.now_s += 0.6
+        kept.keeper.look_after()
+    assert machine.sent == [(7, signal.SIGUSR1), (7, signal.SIGKILL)]
+    assert machine.lowered == [(7, True), (7, False)]
+
+
 def test_what_a_predecessor_has_given_a_lower_priority_gets_the_normal_one_when_it_is_done(
     tmp_path: Path, machine: Below
 ) -> None:

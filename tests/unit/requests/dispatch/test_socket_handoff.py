@@ -175,7 +175,7 @@ async def reading(path: Path) -> AsyncIterator[None]:
         listener.setblocking(False)
 
         async def end() -> None:
-            with await ipc.accept(listener) as sock:
+            with await ipc.accept(listener, pytest.fail) as sock:
                 message = await ipc.receive(sock)
             assert message.descriptor is not None
             os.close(message.descriptor)
