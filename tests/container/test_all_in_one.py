@@ -13,6 +13,7 @@ from tests.support.containers.engine import docker, wait_for_state
 from tests.support.containers.images import ROOT, build
 from tests.support.containers.stack import app_server
 from tests.support.ports import free_port
+from tests.support.waiting import until
 
 DEPLOY = """
 apps: {who: who.py}
@@ -39,7 +40,10 @@ def served(app_image: str, name: str, tmp_path: Path) -> Iterator[Site]:
         f"--publish=127.0.0.1:{port}:8080", f"--volume={ROOT}/tests/container/apps:/apps:ro", image,
     )  # fmt: skip
     wait_for_state(name, "healthy", patience_s=120)
-    yield Site(f"http://localhost:{port}")
+    site = Site(f"http://localhost:{port}")
+    for route in ("a1", "a2"):  # either of them is enough for its health
+        until(lambda route=route: f"/_i/{route}/" in site.get(f"/_i/{route}/who").text, f"{route} serves pages", 60)
+    yield site
 
 
 def test_pages_are_shared_and_sockets_meet_their_pages(served: Site, name: str) -> None:

@@ -400,6 +400,7 @@ def test_sessions_come_back_from_a_backup(deployment: Deployment, tmp_path: Path
         assert done.returncode == 0 and done.stdout.startswith("restored "), done.stdout + done.stderr
     finally:
         docker("start", *instances)
+        stack.wait_healthy("app-a1", "app-a2")
     until(lambda: shows(stack.site, token, 4), "the session is as it was", 60)
 
 

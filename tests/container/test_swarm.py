@@ -215,7 +215,9 @@ def stack(stage: Stage, request: pytest.FixtureRequest) -> Iterator[Stack]:
 @pytest.fixture
 def spread(stack: Stack) -> None:
     """An instance on each node, and no second one: after an update, two may be on one, and earlier ones still end."""
-    if stack.containers() != [sorted(SERVICES)] * len(NODES):
+    if stack.containers() == [sorted(SERVICES)] * len(NODES):
+        stack.wait_until_known()
+    else:
         stack.begin_again()
 
 

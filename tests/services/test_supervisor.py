@@ -178,7 +178,7 @@ def test_session_of_an_instance_that_died_goes_on_at_another(supervised: Supervi
         client.wait_value("double", "value", 24)
         # At most a second after a change it is saved.
         until(lambda: supervised.has_saved(24), "the session is saved", 5)
-        os.kill(supervised.pids()[1], 9)
+        os.kill(supervised.wait_until_running()[1], 9)
     with supervised.site(0).client("/board", token) as client:
         assert (client.value("slider", "value"), client.value("double", "value")) == (12, 24)
 

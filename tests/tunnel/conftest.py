@@ -16,7 +16,7 @@ from tests.support.client import PATIENCE_S, Client, Site
 from tests.support.hosts.namespaces import Host, hosts, why_not
 from tests.support.missing import missing
 from tests.support.server import REPOSITORY, stop
-from tests.support.waiting import until
+from tests.support.waiting import patience, until
 
 BOARD = REPOSITORY / "tests" / "protocol" / "apps" / "board.py"
 PORT = 5006
@@ -47,7 +47,7 @@ class Running:
 
     def wait_for(self, text: str, times: int = 1) -> None:
         """Return when so many lines hold this text."""
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + patience(PATIENCE_S)
         while sum(text in line for line in self.said()) < times:
             assert time.monotonic() < deadline and self.process.poll() is None, "\n".join(self.said())
             time.sleep(POLL_INTERVAL_S)

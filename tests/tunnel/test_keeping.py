@@ -24,7 +24,7 @@ def use_and_lose(net: Net, running: Running, lose: object) -> None:
         opened = sum("open: " in line for line in running.said())
         lose()  # type: ignore[operator]
         with pytest.raises(ConnectionClosed):
-            client.receive(timeout_s=20)
+            client.receive(timeout_s=patience(20))
     running.wait_for("open: ", opened + 1)
     net.laptop.wait_for_port(PORT)
     with session(net.laptop, token=token) as (client, _):

@@ -21,6 +21,8 @@ from itertools import combinations, count
 from pathlib import Path
 from typing import Any
 
+from tests.support.waiting import patience
+
 NETNS_ETC = Path("/etc/netns")
 NETNS_RUN = Path("/run/netns")
 SSHD = "/usr/sbin/sshd"
@@ -90,7 +92,7 @@ class Host:
         options = {
             "capture_output": True,
             "text": True,
-            "timeout": 3 * PATIENCE_S,
+            "timeout": patience(3 * PATIENCE_S),
             "stdin": subprocess.DEVNULL,
             **options,
         }
@@ -180,7 +182,7 @@ class Host:
 
     def wait_for_port(self, port: int, address: str = "localhost", timeout_s: float = PATIENCE_S) -> None:
         """Return when someone listens there."""
-        deadline = time.monotonic() + timeout_s
+        deadline = time.monotonic() + patience(timeout_s)
         with self.entered():
             while True:
                 with suppress(OSError), socket.create_connection((address, port), timeout=1):

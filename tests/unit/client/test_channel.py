@@ -13,6 +13,7 @@ from app_server.client.channel import Channel
 from app_server.client.errors import CannotConnect, ConnectionLost
 from app_server.protocol.messages import Message
 from tests.support.ports import free_port
+from tests.support.waiting import until_soon
 from tests.unit.client.test_link import fake_server, greet, message, opening
 
 
@@ -38,7 +39,8 @@ async def test_server_waits_while_its_program_looks_at_nothing(monkeypatch: pyte
 
     async with fake_server(flood) as port:
         channel = Channel(opening(port))
-        await asyncio.sleep(0.5)
+        await until_soon(lambda: channel._inbox.qsize() >= 11)
+        await asyncio.sleep(0.2)
         assert channel._inbox.qsize() == 11
         found = await asyncio.to_thread(received, channel, 100)
         await asyncio.to_thread(channel.close)
@@ -60,7 +62,8 @@ async def test_paused_reader_does_not_hinder_the_close(monkeypatch: pytest.Monke
 
     async with fake_server(flood) as port:
         channel = Channel(opening(port))
-        await asyncio.sleep(0.3)
+        await until_soon(lambda: channel.open)
+        await asyncio.sleep(0.2)
         await asyncio.to_thread(channel.close, "enough")
         assert not channel.open
     assert reasons == [(1000, "enough")]

@@ -21,6 +21,7 @@ from app_server.client.opening import Identity, Opening, Signer
 from app_server.protocol import codec
 from app_server.protocol.websocket import TEXT, close_payload, masked_frame
 from tests.support.ports import free_port
+from tests.support.waiting import patience
 
 Behaviour = Callable[[ServerConnection], Awaitable[Any]]
 
@@ -229,7 +230,7 @@ async def test_server_that_does_not_say_goodbye_is_not_waited_for_long(monkeypat
     async with fake_server(behave, close_timeout=0.1) as port:
         link = await open_link(opening(port))
         reading = asyncio.create_task(link.receive())
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(patience(1)):
             await link.close()
         with pytest.raises(ConnectionLost):
             await reading

@@ -34,8 +34,10 @@ async def stopped_by(number: signal.Signals, limit_s: float) -> float:
     began_s = loop.time()
     stopped = loop.create_future()
     with calling(loop, lambda: stopped.set_result(True)):
-        threading.Timer(0.05, os.kill, (os.getpid(), number)).start()
+        sender = threading.Timer(0.05, os.kill, (os.getpid(), number))
+        sender.start()
         await asyncio.wait([stopped], timeout=limit_s)
+        sender.join()  # as long as the signal is handled
     return loop.time() - began_s
 
 

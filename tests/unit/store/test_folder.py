@@ -26,7 +26,7 @@ from app_server.store.files import endings
 from app_server.store.folder import FolderStore
 from tests.support.claiming import claiming
 from tests.support.unprivileged import not_as_root
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE_S, patience, until
 from tests.unit.store.making import KEY, LIMIT, OTHER, TTL_S, claimed, saved
 
 
@@ -362,7 +362,10 @@ def test_looking_at_entries_disturbs_no_claim(store: FolderStore, folder: Path) 
         thread.join()
 
 
-def test_claim_of_ones_own_session_waits_for_another_process_that_only_looks(store: FolderStore, folder: Path) -> None:
+def test_claim_of_ones_own_session_waits_for_another_process_that_only_looks(
+    store: FolderStore, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app_server.store.folder._TRY_FOR_S", patience(PATIENCE_S))
     file_of(folder).touch(mode=0o600)
     number = os.open(file_of(folder), os.O_RDONLY)
     fcntl.flock(number, fcntl.LOCK_SH)

@@ -144,7 +144,7 @@ def test_nobody_is_asked_for_a_password_where_nobody_sits() -> None:
 @pytest.mark.parametrize("script", ["exec sleep 60", "sleep 0.05"], ids=["open", "before the next try"])
 def test_who_stops_it_wakes_it_up(script: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_LOOK_S", 600.0)
-    monkeypatch.setattr(module, "RetryPace", lambda: RetryPace(600.0))
+    monkeypatch.setattr(module, "RetryPace", lambda wait_s=600.0: RetryPace(wait_s))
     waits = threading.Event()
 
     def tell(line: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import threading
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from typing import Any
 
@@ -27,9 +28,16 @@ def test_failure_in_an_executor_comes_back() -> None:
 
 def test_what_waits_in_an_executor_is_cancelled_there_and_what_runs_is_asked_to_end() -> None:
     visit, latch, noted = Visit(), Latch(), list[bool]()
+    begun = threading.Event()
+
+    def look() -> None:
+        begun.set()
+        look_until_cancelled(noted)
+
     with ThreadPoolExecutor(1) as executor:
-        running = visit.submit(look_until_cancelled, noted, where=executor)
+        running = visit.submit(look, where=executor)
         waiting = visit.submit(latch, where=executor)
+        until(begun.is_set, "the first one runs")
         assert waiting.cancel() and running.cancel()
     assert noted == [True] and not latch.begun.is_set()
     assert visit.pool.count("/app").running == 0
@@ -93,8 +101,8 @@ def test_process_pool_runs_functions_that_it_cannot_import() -> None:
 def test_job_in_an_executor_that_takes_too_long_fails() -> None:
     visit, noted = Visit(), list[bool]()
     with ThreadPoolExecutor(1) as executor:
-        visit.submit(look_until_cancelled, noted, where=executor, timeout_s=0.02)
-        assert str(visit.outcome()[1]) == "look_until_cancelled: took longer than its timeout_s (0.02 s)"
+        visit.submit(look_until_cancelled, noted, where=executor, timeout_s=0.3)
+        assert str(visit.outcome()[1]) == "look_until_cancelled: took longer than its timeout_s (0.3 s)"
         until(lambda: noted, "its thread has left")
 
 

@@ -134,10 +134,10 @@ def test_jobs_in_executors_take_no_place_but_are_bounded_too(latches: list[Latch
 
 def test_job_that_takes_too_long_fails_and_its_thread_is_asked_to_end() -> None:
     visit, noted = Visit(), list[bool]()
-    job = visit.submit(look_until_cancelled, noted, timeout_s=0.02)
+    job = visit.submit(look_until_cancelled, noted, timeout_s=0.3)
     kind, error = visit.outcome()
     assert kind == "error" and isinstance(error, JobTimeout)
-    assert str(error) == "look_until_cancelled: took longer than its timeout_s (0.02 s)"
+    assert str(error) == "look_until_cancelled: took longer than its timeout_s (0.3 s)"
     until(lambda: noted, "the thread has left")
     assert job.state == "failed"
 
@@ -182,7 +182,7 @@ def test_thread_that_goes_on_after_its_time_is_reported_too(
     monkeypatch.setattr(pools, "_STUCK_S", 0.01)
     visit = Visit(small_pool(1))
     with caplog.at_level(logging.WARNING):
-        visit.submit(latches[0], timeout_s=0.01)
+        visit.submit(latches[0], timeout_s=0.3)
         until(lambda: caplog.messages, "it is reported")
     assert caplog.messages[0].startswith("/app: the job Latch timed out 0.01 s ago and goes on: ")
 

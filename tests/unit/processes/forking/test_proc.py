@@ -11,6 +11,7 @@ from dataclasses import replace
 import pytest
 
 from app_server.processes.forking.proc import ProcessIdentity
+from tests.support.waiting import patience
 
 
 def test_a_process_knows_itself() -> None:
@@ -34,7 +35,7 @@ def test_a_process_that_has_ended_lives_no_more_although_nobody_has_noted_it(nam
         identity = ProcessIdentity(process.pid, started)
         assert identity.lives
         assert identity.signal(signal.SIGKILL)
-        deadline_s = time.monotonic() + 5
+        deadline_s = time.monotonic() + patience(5)
         while identity.lives:  # a zombie from now on
             assert time.monotonic() < deadline_s
             time.sleep(0.01)

@@ -31,6 +31,8 @@ def test_sample_sessions_succeed_say_nothing_and_leave_nothing(caplog: pytest.Lo
 def test_sample_session_that_fails_is_a_warning_and_leaves_no_task(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    gc.collect()  # what other tests have left may be logged about
+    caplog.clear()
     install()
     missing = b"GET /missing HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
     monkeypatch.setattr(sample_sessions, "_PAGE", missing)

@@ -88,7 +88,7 @@ def test_a_failed_lock_costs_no_descriptor(folder: int) -> None:
     for _ in range(10):
         with pytest.raises(BlockingIOError):
             open_locked(folder, "name", create=True)
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(os.listdir("/proc/self/fd")) <= before  # others may have closed some
     assert first is not None
     os.close(first)
 

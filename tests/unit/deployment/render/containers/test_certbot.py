@@ -119,7 +119,8 @@ def test_proxy_is_told_when_its_certificate_changes(tmp_path: Path) -> None:
     with subprocess.Popen([*words, "sh", "-c", proxy], start_new_session=True) as process:
         try:
             until(log.exists, "the proxy runs")
-            certificate.write_text("two", encoding="ascii")
+            (tmp_path / "next").write_text("two", encoding="ascii")
+            (tmp_path / "next").replace(certificate)
             until(lambda: log.read_text(encoding="ascii").split() == ["up", "again"], "the proxy was told")
             # It is the proxy itself that gets the signals of its container.
             process.send_signal(signal.SIGQUIT)
