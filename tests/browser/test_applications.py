@@ -27,6 +27,7 @@ from tests.support.browsers.pages import (
 )
 from tests.support.ports import free_port
 from tests.support.server import EXAMPLES, RunningServer, running_server
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.browser
 
@@ -213,6 +214,7 @@ def test_page_of_another_origin_shows_nothing_and_the_log_names_the_flag(
     with host_page(host_ports[1], html_with(server_document(f"{server.url}/asked"))) as address:
         page.goto(address)
         server.wait_for_log(f"--allow-websocket-origin=localhost:{host_ports[1]}")
+        until(lambda: page.evaluate("true") and complaints.messages, "the page is told")
         assert page.evaluate("typeof Bokeh") == "undefined"
         assert page.locator("body").inner_text().strip() == ""
     assert any("CORS" in message or "403" in message for message in complaints.messages)

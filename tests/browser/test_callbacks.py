@@ -99,7 +99,7 @@ def test_callback_that_raises_leaves_the_session_usable(server: RunningServer, c
 
 
 def test_hooks_are_awaited_and_come_in_order(processes: ExitStack, page: Page) -> None:
-    lifetimes = ("--check-unused-sessions", "100", "--unused-session-lifetime", str(int(patience_ms(1.5))))
+    lifetimes = ("--check-unused-sessions", "100", "--unused-session-lifetime", str(int(patience_ms(4))))
     server = processes.enter_context(running_server(APPS / "diary", *lifetimes))
     open_app(page, f"{server.url}/diary")
     expect(page).to_have_title("made by the hook")

@@ -26,6 +26,7 @@ from tests.support.browsers.pages import (
 )
 from tests.support.ports import free_port
 from tests.support.server import EXAMPLES, RunningServer, running_process
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.browser
 
@@ -165,7 +166,8 @@ def test_application_in_a_cell_follows_its_slider_and_the_cell_restarts_it(jupyt
     choose(page, "Run", "Run All Cells")
     expect(said).not_to_have_text(former, timeout=patience_ms(CELL_TIMEOUT_S))
     assert_it_lives(page)
-    assert not answers(page, former.split()[1]) and answers(page, said.inner_text().split()[1])
+    until(lambda: not answers(page, former.split()[1]), "the former server has ended")
+    assert answers(page, said.inner_text().split()[1])
 
 
 def answers(page: Page, port: str) -> bool:

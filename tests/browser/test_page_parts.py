@@ -14,11 +14,11 @@ from playwright.sync_api import Browser, Page, Request, Route, WebSocket
 
 from tests.support.browsers.line import cuttable_line
 from tests.support.browsers.pages import (
-    CHROMIUM,
     Complaints,
     model_value,
     open_app,
     patience_ms,
+    quiet_program,
     wait_for_model,
     wait_idle,
     window,
@@ -432,9 +432,10 @@ WEBGL_ARGS = ("--no-sandbox", "--disable-dev-shm-usage", "--use-angle=swiftshade
 
 @pytest.fixture(scope="module")
 def webgl_browser(browser: Browser) -> Iterator[Browser]:
-    started = browser.browser_type.launch(executable_path=CHROMIUM, args=[*WEBGL_ARGS, "--ignore-gpu-blocklist"])
-    yield started
-    started.close()
+    with quiet_program() as program:
+        started = browser.browser_type.launch(executable_path=program, args=[*WEBGL_ARGS, "--ignore-gpu-blocklist"])
+        yield started
+        started.close()
 
 
 @pytest.mark.parametrize("when", ["tick", "1", "drawn"])

@@ -96,10 +96,14 @@ def test_stream_goes_on_halts_and_changes_its_pace(server: RunningServer, page: 
     first = _last_second(page)
     page.wait_for_function(grown, arg=[first])
     press(page, "Measure")
-    page.wait_for_timeout(300)
+    # Readings that are under way still come.
+    page.wait_for_function("""() => {
+      const last = Bokeh.documents[0].get_model_by_name("readings").get("second").at(-1)
+      const now = performance.now()
+      if (window.reading !== last) [window.reading, window.since] = [last, now]
+      return now - window.since > 400
+    }""")
     halted = _last_second(page)
-    page.wait_for_timeout(400)
-    assert _last_second(page) == halted
     press(page, "Measure")
     drag_slider(page, 1, 150)
     page.wait_for_function(
@@ -158,12 +162,18 @@ def test_dynamic_map_is_redrawn_by_slider_and_by_tap(server: RunningServer, page
 def test_what_a_long_callback_sets_is_seen_while_it_runs(server: RunningServer, page: Page) -> None:
     open_app(page, f"{server.url}/ways")
     bar = page.locator("progress").first
+    bar.evaluate("""(bar) => {
+      window.shown = []
+      const observer = new MutationObserver(() => window.shown.push([bar.getAttribute("value"), performance.now()]))
+      observer.observe(bar, {attributes: true, attributeFilter: ["value"]})
+    }""")
     press(page, "work")
-    expect(pane_text(page, "worked")).to_have_text("begun")
-    expect(bar).to_have_attribute("value", "1")
     expect(pane_text(page, "worked")).to_have_text("begun")
     expect(pane_text(page, "worked")).to_have_text("done")
     expect(bar).to_have_attribute("value", "3")
+    shown = page.evaluate("window.shown")
+    assert [value for value, _ in shown] == ["1", "2", "3"]
+    assert shown[-1][1] - shown[0][1] > 800, "they are shown while it runs"
 
 
 def test_asynchronous_callbacks_generators_and_threads(server: RunningServer, page: Page) -> None:
@@ -246,6 +256,7 @@ def test_threads_of_panel_run_callbacks_side_by_side(server: RunningServer, page
     press(page, "slow 1")
     expect(pane_text(page, "slow-0")).to_have_text("begun")
     expect(pane_text(page, "slow-1")).to_have_text("begun")
+    press(page, "go on")
     for number in range(2):
         expect(pane_text(page, f"slow-{number}")).to_have_text("done elsewhere=True document=True")
 
@@ -289,7 +300,7 @@ def test_page_that_wants_to_comes_back(
     line.cut()
     page.wait_for_function("() => window.back > 0")
     # BokehJS tells that it is back before it has redrawn, and never that it has.
-    page.wait_for_timeout(1500)
+    page.wait_for_timeout(patience_ms(1.5))
     expect(pane_text(page, "shown")).to_have_text("value 5")
     drag_slider(page, 0, 60)
     expect(pane_text(page, "shown")).to_have_text("value 7")

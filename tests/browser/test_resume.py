@@ -13,6 +13,7 @@ from playwright.sync_api import Page, expect
 from tests.support.browsers.line import Line, cuttable_line
 from tests.support.browsers.pages import Complaints, drag_slider, model_value, open_app, patience_ms, wait_for_model
 from tests.support.server import RunningServer, running_server
+from tests.support.waiting import patience
 
 pytestmark = pytest.mark.browser
 
@@ -135,7 +136,7 @@ def test_a_page_that_was_cut_off_after_any_frame_comes_back_soon(
             if goes_on:
                 page.keyboard.press("ArrowRight")
 
-        assert _seconds_until_back(page, interrupt) < between_messages_s + 3, (frames, goes_on)
+        assert _seconds_until_back(page, interrupt) < between_messages_s + patience(3), (frames, goes_on)
         wait_for_model(page, "plot", f"model.title.text != {title!r}")
         # A document pulled while a move is under way has the slider where it was; the next move goes on from there.
         handle.press("ArrowLeft")

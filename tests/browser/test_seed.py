@@ -148,7 +148,7 @@ def test_custom_model_follows_python_and_python_follows_it(server: RunningServer
 
 
 def test_lifecycle_hooks_leave_their_traces_in_order(processes: ExitStack, page: Page) -> None:
-    lifetimes = ("--check-unused-sessions", "50", "--unused-session-lifetime", str(int(patience_ms(2))))
+    lifetimes = ("--check-unused-sessions", "50", "--unused-session-lifetime", str(int(patience_ms(4))))
     server = processes.enter_context(running_server(SEED / "lifecycle", SEED / "session_cleanup.py", *lifetimes))
     open_app(page, f"{server.url}/lifecycle")
     assert "server loaded" in model_value(page, "journal", "model.text")

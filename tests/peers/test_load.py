@@ -13,7 +13,7 @@ from tests.peers.conftest import Peers
 WORDS = (
     "--yes-this-is-mine",
     "--stage",
-    "1",
+    "3",
     "--think",
     "0.2",
     "--first",

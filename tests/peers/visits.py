@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from tests.peers.picture import Album, Json
 from tests.support.client import Answer, Client, Site
+from tests.support.waiting import patience
 
 QUIET_S = 0.15
 
@@ -94,7 +95,7 @@ class Visit:
 
     def pause(self, seconds: float = QUIET_S) -> None:
         """Receive what comes for so long."""
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + patience(seconds)
         while (left := deadline - time.monotonic()) > 0:
             try:
                 self.client.receive(left)

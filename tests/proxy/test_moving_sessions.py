@@ -133,7 +133,7 @@ def fetch_until(deployment: Deployment, over: Event) -> list[int]:
 
 @pytest.mark.parametrize("proxy", ["nginx", "apache"])
 def test_socket_that_a_stopping_instance_refuses_reaches_the_one_with_its_session(proxy: str) -> None:
-    draining = THREE.replace("KIND", proxy).replace("drain_s: 0", "drain_s: 60")
+    draining = THREE.replace("KIND", proxy) + "service: {drain_s: 60}\n"
     with running_deployment(draining, apps=APPS) as deployment, ExitStack() as stack:
         visits = {each.route: each for each in (visit(deployment, stack, 100 + number) for number in range(9))}
         first, second = sorted(visits)[:2]

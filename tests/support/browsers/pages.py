@@ -55,14 +55,21 @@ def chromium(*prefix: str) -> Iterator[Browser]:
 
     Until it ends, asyncio cannot start a loop in this thread: Playwright's synchronous interface runs its own there.
     """
-    words = [*prefix, sys.executable, "-IS", quiet_chromium.__file__, CHROMIUM]
-    with tempfile.TemporaryDirectory(prefix="chromium-") as folder, sync_playwright() as playwright:
-        program = Path(folder) / "chromium"
-        program.write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n', encoding="utf-8")
-        program.chmod(0o755)
+    with quiet_program(*prefix) as program, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=list(CHROMIUM_ARGS))
         yield browser
         browser.close()
+
+
+@contextmanager
+def quiet_program(*prefix: str) -> Iterator[Path]:
+    """The program of such a Chromium."""
+    words = [*prefix, sys.executable, "-IS", quiet_chromium.__file__, CHROMIUM]
+    with tempfile.TemporaryDirectory(prefix="chromium-") as folder:
+        program = Path(folder) / "chromium"
+        program.write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n', encoding="utf-8")
+        program.chmod(0o755)
+        yield program
 
 
 def patience_ms(seconds: float) -> float:

@@ -32,11 +32,11 @@ CERTIFICATES: Final = "/run/secrets"
 RELOADING: Final = """\
 folder=$1 stop=$2 reload=$3
 shift 3
+state() { cat "$folder"/* 2>/dev/null | cksum; }
+seen=$(state)
 "$@" &
 child=$!
 trap 'ending=yes; kill -s "$stop" "$child"' TERM QUIT INT WINCH
-state() { cat "$folder"/* 2>/dev/null | cksum; }
-seen=$(state)
 while [ -z "$ending" ] && kill -0 "$child" 2>/dev/null; do
     sleep 5 & wait $!
     now=$(state)
