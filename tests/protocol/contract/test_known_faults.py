@@ -160,10 +160,10 @@ def stopped() -> dict[str, object]:
     """What a server with two clients did on SIGTERM."""
     with serving(*apps("hooked", "board.py")) as served:
         site = served.site
-        keeping = site.token("/hooked", slow="1.5")
+        keeping = site.token("/hooked", slow=str(patience(1.5)))
         with site.client("/hooked", keeping) as client, site.client("/board") as other:
             parts = urlsplit(site.url)
-            connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=5)
+            connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=patience(5))
             ready_before = ask(connection, "/readyz").status
             served.process.process.send_signal(signal.SIGTERM)
             served.process.wait_for_log("Stopping")
@@ -276,7 +276,7 @@ def test_refused_token_closes_its_socket_at_once_with_1008(plain: Served, claims
     known = {name: later if value is LATER else value for name, value in (claims or {}).items()}
     token = "nonsense" if claims is None else token_of(**known)
     with plain.site.socket("/board", token) as client:
-        assert client.close_code(timeout_s=3) == 1008
+        assert client.close_code(timeout_s=patience(3)) == 1008
 
 
 def test_client_that_answers_no_ping_is_dropped(brief: Served) -> None:

@@ -18,6 +18,7 @@ from bokeh.models import ColumnDataSource, Div
 from app_server.document.encoding.document_encoder import REPULLED_BUFFERS_ARE_READ
 from tests.protocol.conftest import Served
 from tests.support.client import Client, Received
+from tests.support.waiting import patience
 
 
 def array(values: np.ndarray[Any, Any], ident: str) -> tuple[dict[str, object], tuple[str, bytes]]:
@@ -448,7 +449,7 @@ def test_browser_that_came_back_and_says_nothing_is_realigned(plain: Served) -> 
     with plain.site.client("/board", token) as client:
         client.cut()
     with plain.site.client("/board", token, pull=False, origin=plain.process.url) as returned:
-        frames = [returned.socket.recv(timeout=4) for _ in range(7)]
+        frames = [returned.socket.recv(timeout=patience(4)) for _ in range(7)]
         assert len(set(frames[:6])) == 1 and frames[6] == b""
         header = json.loads(frames[0])
         assert (header["msgtype"], header["num_buffers"]) == ("ACK", 1)

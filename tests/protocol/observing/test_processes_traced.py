@@ -71,7 +71,8 @@ def test_each_worker_sends_its_own_spans_and_figures_and_a_trace_goes_on_in_the_
     collector: Collector,
 ) -> None:
     before = len(collector.spans)
-    with serving(*apps("board.py"), "--otel", "both", "--num-procs", "2", env=collector.environment()) as served:
+    environment = collector.environment(OTEL_METRIC_EXPORT_INTERVAL="100")
+    with serving(*apps("board.py"), "--otel", "both", "--num-procs", "2", env=environment) as served:
 
         def spans() -> list[Span]:
             return collector.spans[before:]
@@ -85,8 +86,11 @@ def test_each_worker_sends_its_own_spans_and_figures_and_a_trace_goes_on_in_the_
         until(all_seen, "turns in both workers, and a request that was passed on")
         instances = {span.resource["service.instance.id"].rpartition("/")[2] for span in spans()}
         assert instances == {"0", "1"}
-    figures = {dict(point.labels).get("process") for points in collector.points for point in points}
-    assert {"0", "1"} <= figures
+
+        def senders() -> set[str | None]:
+            return {dict(point.labels).get("process") for points in list(collector.points) for point in points}
+
+        until(lambda: {"0", "1"} <= senders(), "figures of both workers")
 
 
 def test_worker_of_gunicorn_sends_its_spans(collector: Collector) -> None:

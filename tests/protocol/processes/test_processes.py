@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import ssl
 import subprocess
@@ -81,7 +82,9 @@ def test_200_pages_with_their_sockets_are_200_runs(several: Served, runs: Runs) 
 
     with ThreadPoolExecutor(8) as pool:
         answered = list(pool.map(visit, range(200)))
-    assert len(runs) == 200
+        while len(set(answered)) < PROCESSES and len(answered) < 2000:  # some may still have to start
+            answered += pool.map(visit, range(200))
+    assert len(runs) == len(answered)
     assert sorted(answered) == sorted(runs.processes)
     assert len(set(answered)) == PROCESSES
 
@@ -299,12 +302,12 @@ def test_a_new_process_that_hangs_while_it_starts_leaves_the_old_one_serving(tmp
     (folder / "main.py").write_text("from bokeh.plotting import curdoc\ncurdoc().title = 'here'\n")
     hooks, hanging = folder / "app_hooks.py", "import time\ndef on_server_loaded(context):\n    time.sleep(600)\n"
     hooks.write_text("")
-    with serving(folder, "--num-procs", "2", "--start-timeout", "1") as served:
+    with serving(folder, "--num-procs", "2", "--start-timeout", str(round(patience(1)))) as served:
         before = {worker.pid for worker in workers(served)}
         hooks.write_text(hanging)
         os.kill(served.process.process.pid, signal.SIGHUP)
         served.process.wait_for_log("The new worker 0 ended with SIGKILL; the old one stays")
-        served.process.wait_for_log("has not come to serving within 1 s; ending it")
+        until(lambda: re.search(r"has not come to serving within \d+ s; ending it", served.process.log_text()))
         served.process.wait_for_log("in on_server_loaded")  # where it stood
         assert {worker.pid for worker in workers(served)} == before
         assert served.site.get("/app").status == 200

@@ -19,7 +19,7 @@ from tests.support.client import Client, Site, open_socket
 from tests.support.clients.visitor import Visitor
 from tests.support.ports import free_port
 from tests.support.server import run_command
-from tests.support.waiting import until
+from tests.support.waiting import patience, until
 
 SECRET = {"BOKEH_SECRET_KEY": "a secret for the tests of forty-four letters"}
 TABS = ("Overview", "Sessions", "Log", "Profiles", "Stalls", "Maintenance", "Audit")
@@ -175,7 +175,7 @@ def test_stall_is_shown_with_its_stack(several: tuple[Served, Site]) -> None:
     served, site = several
     with served.site.client("/sleepy") as one, opened(site) as console:
         console.show("Stalls")
-        one.send("PATCH-DOC", {"events": [one.change("command", "value", "4.0")]})
+        one.send("PATCH-DOC", {"events": [one.change("command", "value", str(patience(4)))]})
         assert "sleepy.py" in console.wait_text("stalls", "still blocked")
         console.wait_text("stalls", "blocked for")
 

@@ -202,7 +202,8 @@ def test_other_page_of_a_user_finds_the_job_and_other_users_do_not() -> None:
                 yield client
 
         with page_of("ada") as one, page_of("ada") as other, page_of("bob") as bob:
-            say(one, "named fit count thread 600")
+            steps = round(600 * patience(1))
+            say(one, f"named fit count thread {steps}")
             wait_for(one, "steps", r".* step \d+")
             say(bob, "find fit")
             wait_for(bob, "where", "not found")
@@ -213,7 +214,7 @@ def test_other_page_of_a_user_finds_the_job_and_other_users_do_not() -> None:
             say(other, "find fit")
             wait_for(other, "where", r"running at .*: step \d+")
             for page in (one, other):
-                wait_for(page, "note", r"result \(600, 7, \d+\)")
+                wait_for(page, "note", rf"result \({steps}, 7, \d+\)")
 
 
 def test_job_of_a_session_that_moves_to_another_process_is_lost_there(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from tests.support.ports import free_port
 from tests.support.server import REPOSITORY
+from tests.support.waiting import patience
 
 
 def test_run_until_shutdown_drains_at_sigterm_if_configured() -> None:
@@ -70,8 +71,9 @@ print(urllib.request.build_opener(urllib.request.ProxyHandler({{}})).open(server
 """
     with suppress(subprocess.TimeoutExpired):
         done = subprocess.run(
-            [sys.executable, "-c", program], capture_output=True, text=True, timeout=20, check=False, cwd=REPOSITORY
-        )
+            [sys.executable, "-c", program],
+            capture_output=True, text=True, timeout=patience(20), check=False, cwd=REPOSITORY,
+        )  # fmt: skip
         assert (done.returncode, done.stdout, done.stderr) == (0, "200\n", "")
         return
     pytest.fail("the program did not end")

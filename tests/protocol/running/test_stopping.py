@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -58,7 +59,8 @@ def test_what_signals_every_process_of_the_service_is_one_request() -> None:
         with served.site.client("/leaving") as client:
             main = psutil.Process(served.process.process.pid)
             for process in [main, *main.children(recursive=True)]:
-                process.terminate()
+                with suppress(psutil.NoSuchProcess):
+                    process.terminate()
             assert client.close_code() == 1001
         assert_ended_in_order(served)
 
@@ -86,6 +88,7 @@ def test_a_signal_that_comes_later_does_not_wait(mode: str, status: int) -> None
     with serving(*apps("leaving"), *MODES[mode], "--drain", "60") as served:
         with served.site.client("/leaving"):
             served.process.process.terminate()
+            served.process.wait_for_log("Stopping")
             time.sleep(REPEAT_S + 0.05)  # what makes it impatience
             served.process.process.send_signal(signal.SIGINT)
             assert served.process.process.wait(patience(PATIENCE_S)) == status

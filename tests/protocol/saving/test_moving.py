@@ -81,7 +81,7 @@ def test_workers_that_gunicorn_replaces_hand_their_sessions_on(place: Place, tmp
     port = free_port()
     command = [
         sys.executable, "-m", "gunicorn", "--bind", f"localhost:{port}", "--no-control-socket", "--workers", "2",
-        "--graceful-timeout", "3",
+        "--graceful-timeout", f"{patience(3):.0f}",
         "-k", "app_server.gunicorn.Worker", f"app_server.gunicorn:app({str(KEPT)!r}, store={str(place.folder)!r})",
     ]  # fmt: skip
     environment = {"APP_SERVER_RUNTIME_DIR": str(tmp_path / "run"), "BOKEH_SECRET_KEY": SECRET}

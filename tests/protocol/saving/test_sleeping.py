@@ -21,7 +21,10 @@ SOON = (
 def sleeps(served: Served, place: Place) -> bool:
     """Whether the only session is saved, and no process of the server has it."""
     main = psutil.Process(served.process.process.pid)
-    there = [file.path for each in [main, *main.children(recursive=True)] for file in each.open_files()]
+    try:
+        there = [file.path for each in [main, *main.children(recursive=True)] for file in each.open_files()]
+    except psutil.NoSuchProcess:  # it has ended between
+        return False
     owned = any(Path(path).parent == place.folder for path in there)
     return len(place.sessions) == 1 and not owned and sessions_of(served) == 0
 

@@ -354,11 +354,14 @@ def test_many_guesses_at_once_are_slowed_down_too(site: str) -> None:
         threading.Thread(target=lambda v=visitor: statuses.append(v.log_in("dot", "guess").status))
         for visitor in visitors
     ]
+    begun_s = time.monotonic()
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert statuses.count(403) <= 5 and statuses.count(429) >= 7
+    # A second after the fifth, one more may be tried.
+    assert statuses.count(403) <= 5 + (time.monotonic() - begun_s) and len(statuses) == 12
+    assert set(statuses) == {403, 429}
 
 
 @pytest.mark.server("guarded_by_password")
@@ -723,7 +726,7 @@ def test_session_that_died_is_built_from_the_request_of_its_socket(short_lived: 
 def test_process_request_runs_again_for_a_session_that_died(short_lived: Served) -> None:
     visitor = Visitor(short_lived.process.url, headers={"X-Word": "from the page"})
     token = visitor.ask("/hooked").token
-    time.sleep(0.6)
+    short_lived.process.wait_for_log(f"destroyed {session_of(token)[:12]}")
     visitor.headers["X-Word"] = "from the socket"
     with visitor.client("/hooked", token) as client:
         assert str(client.value("seen", "text")).endswith("from the socket")

@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import urlencode, urljoin, urlsplit
 
 from tests.support.client import Answer, Client, open_socket
+from tests.support.waiting import patience
 
 _HIDDEN = re.compile(r'<input type="hidden" name="(\w+)" value="([^"]*)">')
 
@@ -40,7 +41,8 @@ class Visitor:
         body = None
         if form is not None:
             body, sent["Content-Type"] = urlencode(form), "application/x-www-form-urlencoded"
-        connection = http.client.HTTPConnection("127.0.0.1", parts.port, timeout=10, source_address=(self.source, 0))
+        source, timeout_s = (self.source, 0), patience(10)
+        connection = http.client.HTTPConnection("127.0.0.1", parts.port, timeout=timeout_s, source_address=source)
         try:
             target = f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
             connection.request(method, target, body, {"Host": parts.netloc, **sent})
