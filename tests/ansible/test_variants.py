@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -144,12 +145,20 @@ def install(both: Both) -> None:
     both.play("site.yml")
 
 
+def is_linked(address: str, link: str) -> bool:
+    """Whether there is a page, and it leads back to the instance of this link."""
+    answer = fetch(address, timeout_s=30)
+    return answer.status == 200 and link in answer.text
+
+
 def wait_until_served(both: Both) -> None:
     """Return when hosts that have just started serve both deployments."""
     runs, active = ("supervisorctl", "status"), ("systemctl", "is-active", "apache2")
     until(lambda: both.three.run(*runs, check=False).count("RUNNING") == 2, "boards run", 60)
     until(lambda: both.three.run(*active, check=False) == "active", "Apache runs", 60)
-    until(lambda: fetch(f"{both.url}/who", timeout_s=30).status == 200, "Apache serves them", 60)
+    for route in ("a1", "a2"):
+        address, link = f"{both.url}/_i/{route}/who", f"/_i/{route}/"
+        until(partial(is_linked, address, link), f"Apache leads to {route}", 60)
     until(lambda: f":{both.visited_port} " in both.three.run("ss", "-ltn"), "the tunnel is open", 60)
 
 

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from app_server.security.auth.passwords import Cost, hash_password
-from tests.support.browsers.pages import Complaints, wait_idle
+from tests.support.browsers.pages import Complaints, wait_idle, window
 from tests.support.server import RunningServer, running_server
 
 pytestmark = pytest.mark.browser
@@ -49,21 +49,20 @@ def test_index_shows_what_one_may_open(server: RunningServer, page: Page) -> Non
 def test_refusal_says_whom_to_ask(
     server: RunningServer, browser: Browser, scheme: str, size: tuple[int, int], tmp_path: Path
 ) -> None:
-    context = browser.new_context(viewport={"width": size[0], "height": size[1]}, color_scheme=scheme)  # type: ignore[arg-type]
-    page = context.new_page()
-    page.goto(f"{server.url}/board")
-    log_in(page)
-    expect(page.get_by_role("heading")).to_have_text("You may not open this application")
-    expect(page.get_by_text("You are logged in as eve.")).to_be_visible()
-    expect(page.get_by_role("link", name="help@example.org")).to_have_attribute("href", "mailto:help@example.org")
-    width = page.evaluate("document.documentElement.scrollWidth")
-    page.screenshot(path=tmp_path / "refusal.png")
-    page.get_by_role("link", name="All applications").click()
-    expect(page.locator(".card")).to_have_count(2)
-    page.go_back()
-    page.get_by_role("link", name="Log out").click()
-    expect(page.get_by_role("heading")).to_have_text("You are logged out")
-    context.close()
+    with window(browser, size, color_scheme=scheme) as context:
+        page = context.new_page()
+        page.goto(f"{server.url}/board")
+        log_in(page)
+        expect(page.get_by_role("heading")).to_have_text("You may not open this application")
+        expect(page.get_by_text("You are logged in as eve.")).to_be_visible()
+        expect(page.get_by_role("link", name="help@example.org")).to_have_attribute("href", "mailto:help@example.org")
+        width = page.evaluate("document.documentElement.scrollWidth")
+        page.screenshot(path=tmp_path / "refusal.png")
+        page.get_by_role("link", name="All applications").click()
+        expect(page.locator(".card")).to_have_count(2)
+        page.go_back()
+        page.get_by_role("link", name="Log out").click()
+        expect(page.get_by_role("heading")).to_have_text("You are logged out")
     assert width <= size[0]
 
 

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from app_server.security.auth.passwords import Cost, hash_password
-from tests.support.browsers.pages import Complaints, open_app, wait_idle
+from tests.support.browsers.pages import Complaints, open_app, wait_idle, window
 from tests.support.ports import free_port
 from tests.support.server import RunningServer, running_server
 
@@ -39,12 +39,11 @@ def server(port: int) -> Iterator[RunningServer]:
 @pytest.fixture
 def visitor(server: RunningServer, browser: Browser) -> Iterator[Page]:
     """The page of a visitor with a strange name."""
-    context = browser.new_context(extra_http_headers={"X-User": EVIL})
-    page = context.new_page()
-    page.goto(f"{server.url}/widgets")
-    wait_idle(page)
-    yield page
-    context.close()
+    with window(browser, extra_http_headers={"X-User": EVIL}) as context:
+        page = context.new_page()
+        page.goto(f"{server.url}/widgets")
+        wait_idle(page)
+        yield page
 
 
 @pytest.fixture
@@ -122,28 +121,26 @@ def test_log_of_a_session_is_one_click_away(console: Page) -> None:
 def test_console_fits_phones_and_desktops(
     server: RunningServer, port: int, browser: Browser, visitor: Page, scheme: str, size: tuple[int, int]
 ) -> None:
-    width, height = size
-    context = browser.new_context(
-        viewport={"width": width, "height": height}, color_scheme="dark" if scheme == "dark" else "light"
-    )
-    console = context.new_page()
-    open_app(console, f"http://localhost:{port}/")
-    for name in ("Overview", "Sessions", "Log", "Profiles", "Stalls", "Maintenance", "Audit"):
-        tab(console, name)
-        wait_idle(console)
-        if name == "Sessions":
-            select_session(console)
-        picture(console, f"{scheme}-{width}-{name.lower()}")
-        assert console.evaluate("document.documentElement.scrollWidth <= window.innerWidth + 1"), name
-    shown = console.evaluate("getComputedStyle(document.documentElement).backgroundColor")
-    assert (shown == "rgb(255, 255, 255)") is (scheme == "light")
-    tab(console, "Sessions")
-    columns = console.locator(".slick-header-column")
-    expect(columns).to_have_count(4 if width == 390 else 13)
-    selected = console.locator(".slick-cell.selected").first
-    expect(selected).to_be_visible()
-    assert contrast(selected.evaluate("e => [getComputedStyle(e).color, getComputedStyle(e).backgroundColor]")) > 4.5
-    context.close()
+    width, _ = size
+    with window(browser, size, color_scheme=scheme) as context:
+        console = context.new_page()
+        open_app(console, f"http://localhost:{port}/")
+        for name in ("Overview", "Sessions", "Log", "Profiles", "Stalls", "Maintenance", "Audit"):
+            tab(console, name)
+            wait_idle(console)
+            if name == "Sessions":
+                select_session(console)
+            picture(console, f"{scheme}-{width}-{name.lower()}")
+            assert console.evaluate("document.documentElement.scrollWidth <= window.innerWidth + 1"), name
+        shown = console.evaluate("getComputedStyle(document.documentElement).backgroundColor")
+        assert (shown == "rgb(255, 255, 255)") is (scheme == "light")
+        tab(console, "Sessions")
+        columns = console.locator(".slick-header-column")
+        expect(columns).to_have_count(4 if width == 390 else 13)
+        selected = console.locator(".slick-cell.selected").first
+        expect(selected).to_be_visible()
+        colors = selected.evaluate("e => [getComputedStyle(e).color, getComputedStyle(e).backgroundColor]")
+        assert contrast(colors) > 4.5
 
 
 def contrast(colors: list[str]) -> float:

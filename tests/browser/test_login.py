@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from app_server.security.auth.passwords import Cost, hash_password
-from tests.support.browsers.pages import Complaints, model_value, open_app, wait_idle
+from tests.support.browsers.pages import Complaints, model_value, open_app, wait_idle, window
 from tests.support.ports import free_port
 from tests.support.server import RunningServer, running_process, running_server
 from tests.support.servers.oidc_provider import CLIENT_ID, CLIENT_SECRET
@@ -79,13 +79,12 @@ def test_user_who_logs_out_is_asked_again(server: RunningServer, page: Page) -> 
 def test_form_fits_phones_and_desktops(
     server: RunningServer, browser: Browser, scheme: str, size: tuple[int, int]
 ) -> None:
-    context = browser.new_context(viewport={"width": size[0], "height": size[1]}, color_scheme=scheme)  # type: ignore[arg-type]
-    page = context.new_page()
-    page.goto(f"{server.url}/login")
-    width = page.evaluate("document.documentElement.scrollWidth")
-    boxes = [box.bounding_box() for box in page.locator("input:visible, button").all()]
-    bright = page.evaluate("getComputedStyle(document.body).backgroundColor")
-    context.close()
+    with window(browser, size, color_scheme=scheme) as context:
+        page = context.new_page()
+        page.goto(f"{server.url}/login")
+        width = page.evaluate("document.documentElement.scrollWidth")
+        boxes = [box.bounding_box() for box in page.locator("input:visible, button").all()]
+        bright = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert width <= size[0]
     assert len(boxes) == 3
     for box in boxes:

@@ -21,6 +21,7 @@ from tests.support.browsers.pages import (
     pixels,
     wait_for_model,
     wait_idle,
+    window,
 )
 from tests.support.server import RunningServer, running_server
 
@@ -280,11 +281,10 @@ def test_models_made_by_python_and_by_the_browser_work_in_both(
 @pytest.fixture
 def other_tab(browser: Browser, complaints: Complaints) -> Iterator[Page]:
     """Another page; in a window of its own, for Chromium draws hidden tabs but once a second."""
-    context = browser.new_context()
-    other = context.new_page()
-    complaints.listen(other)
-    yield other
-    context.close()
+    with window(browser) as context:
+        other = context.new_page()
+        complaints.listen(other)
+        yield other
 
 
 def test_second_tab_of_a_session_sees_what_the_first_does(

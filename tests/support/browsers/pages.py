@@ -16,7 +16,17 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from PIL import Image
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Response, Route, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Response,
+    Route,
+    ViewportSize,
+    expect,
+    sync_playwright,
+)
 from playwright.sync_api import Error as PlaywrightError
 
 from tests.support.browsers import quiet_chromium
@@ -78,9 +88,10 @@ def patience_ms(seconds: float) -> float:
 
 
 @contextmanager
-def window(browser: Browser) -> Iterator[BrowserContext]:
-    """A window of 1280 x 800 with cookies and a cache of its own, that is as patient as the machine is busy."""
-    context = browser.new_context(viewport={"width": 1280, "height": 800}, ignore_https_errors=True)
+def window(browser: Browser, size: tuple[int, int] = (1280, 800), **options: Any) -> Iterator[BrowserContext]:
+    """A window with cookies and a cache of its own, that is as patient as the machine is busy; Playwright's options."""
+    viewport: ViewportSize = {"width": size[0], "height": size[1]}
+    context = browser.new_context(viewport=viewport, ignore_https_errors=True, **options)
     context.set_default_timeout(patience_ms(ACTION_TIMEOUT_S))
     expect.set_options(timeout=patience_ms(EXPECT_TIMEOUT_S))
     yield context
