@@ -281,9 +281,9 @@ def test_application_in_another_sites_page_finds_its_files(
 
 
 def test_end_of_a_session_leaves_no_exception(server: RunningServer, page: Page) -> None:
-    open_app(page, f"{server.url}/ways")
+    open_app(page, f"{server.url}/ways?bokeh-session-id=zyxw-alone")
     page.goto("about:blank")
-    server.wait_for_log("ways: destroyed", 30)
+    server.wait_for_log("ways: destroyed zyxw", 30)
     assert "KeyError" not in server.log_text()
     assert "never awaited" not in server.log_text()
 

@@ -51,7 +51,7 @@ class Worked:
     folder: Path | None
     seen: dict[str, Any]
 
-    def assert_back(self, kill: Callable[[], object], within_s: float = 8) -> None:
+    def assert_back(self, kill: Callable[[], object], within_s: float = 3) -> None:
         """Kill what serves the page; AssertionError unless the page comes back as it was, and goes on."""
         expect_back(self.page)
         kill()
@@ -97,7 +97,7 @@ def expect_back(page: Page) -> None:
     )
 
 
-def wait_until_back(page: Page, within_s: float = 8) -> float:
+def wait_until_back(page: Page, within_s: float = 3) -> float:
     """When the page was back; BokehJS tells its document when it has pulled it again."""
     page.wait_for_function("() => window.back > 0", timeout=patience_ms(within_s))
     return float(page.evaluate("() => window.back / 1000"))

@@ -18,6 +18,7 @@ from playwright.sync_api import Page
 from bench.narrow import narrow_line
 from tests.support.browsers.pages import model_value, open_app, wait_for_model
 from tests.support.server import running_server
+from tests.support.waiting import patience
 
 pytestmark = pytest.mark.browser
 
@@ -45,10 +46,11 @@ def test_page_on_a_narrow_line_is_shown_what_is_new_and_ends_with_the_last_value
     open_app(page, f"http://localhost:{line.port}/slow_page")
     fast = [look(page) for _ in looks(page)]
     line.bytes_per_s = 1e6
-    page.wait_for_timeout(5000)
+    late = patience(1)
+    page.wait_for_timeout(2000 * late)
     seen = [look(page) for _ in looks(page)]
     # A queue on the line would make it older by half a second in each second.
-    for of_all, more_s in ((statistics.median, 2.0), (max, 2.8)):
+    for of_all, more_s in ((statistics.median, 0.7 * late), (max, 1.4 * late)):
         assert of_all(age_s for age_s, _ in seen) < of_all(age_s for age_s, _ in fast) + more_s, (fast, seen)
     assert seen[-1][1] - seen[0][1] > 8, "it is not cut off, and does not stand still"
     page.get_by_role("button", name="Stop").click()

@@ -62,6 +62,23 @@ def test_renewed_certificate_is_shown_without_a_restart(folder: Path) -> None:
         assert shown(port) == b""
 
 
+def test_certificate_that_is_renewed_while_the_proxy_starts_is_loaded(folder: Path, tmp_path: Path) -> None:
+    programs, log = tmp_path / "programs", tmp_path / "log"
+    programs.mkdir()
+    (programs / "cat").write_text('#!/bin/sh\nsleep 0.3\nexec /bin/cat "$@"\n')  # as on a busy machine
+    (programs / "cat").chmod(0o755)
+    proxy = f"""
+        trap 'echo again >>{log}' HUP; trap 'exit 7' TERM
+        echo renewed >{folder}/secrets/certificate; echo up >>{log}
+        while :; do sleep 0.02; done"""
+    script = RELOADING.replace("sleep 5", "sleep 0.02")
+    words = ["/bin/sh", "-c", script, "sh", str(folder / "secrets"), "TERM", "HUP", "sh", "-c", proxy]
+    with subprocess.Popen(words, env={"PATH": f"{programs}:/usr/bin:/bin"}) as process:
+        until(lambda: log.exists() and log.read_text().split() == ["up", "again"], "the proxy is signalled")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE_S) == 7
+
+
 def test_program_that_ends_by_itself_ends_the_script(folder: Path) -> None:
     words = ["/bin/sh", "-c", RELOADING, "sh", str(folder / "secrets"), "QUIT", "HUP", "sh", "-c", "exit 3"]
     assert subprocess.run(words, timeout=PATIENCE_S, check=False).returncode == 3

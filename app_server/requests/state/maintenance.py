@@ -31,6 +31,8 @@ class Maintenance:
         try:
             found = json.loads(self._path.read_bytes())
             return MaintenanceNotice(str(found["text"]), float(found["since_s"]))
+        except FileNotFoundError:
+            return None
         except (OSError, ValueError, KeyError, TypeError):
             return MaintenanceNotice("", 0.0) if self._is_there() else None  # which is enough
 

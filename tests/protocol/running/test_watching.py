@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -106,7 +107,8 @@ def test_blocked_loop_is_logged_with_its_culprit(watched: Served, command: str, 
     assert " s by /sleepy session " in log
     assert f"…{where}; it serves no client meanwhile. Stack of its thread:" in log
     assert "time.sleep(float(" in log
-    assert log.count("Stack of its thread:") == log.count("The event loop runs again; it was blocked for ") == 1
+    ends = re.findall(r"The event loop runs again; it was blocked for [0-4]\.\d s", log)
+    assert log.count("Stack of its thread:") == len(ends) == 1
     assert 0.2 < measured(watched, "loop_longest_lag_seconds") < 5
     blocked_s = measured(watched, "loop_blocked_seconds_total") - before["loop_blocked_seconds_total"]
     assert 0.2 < blocked_s < 5

@@ -89,7 +89,7 @@ def patience_ms(seconds: float) -> float:
 
 @contextmanager
 def window(browser: Browser, size: tuple[int, int] = (1280, 800), **options: Any) -> Iterator[BrowserContext]:
-    """A window with cookies and a cache of its own, that is as patient as the machine is busy; Playwright's options."""
+    """A window with cookies and a cache of its own, as patient as the machine is busy; `options` are Playwright's."""
     viewport: ViewportSize = {"width": size[0], "height": size[1]}
     context = browser.new_context(viewport=viewport, ignore_https_errors=True, **options)
     context.set_default_timeout(patience_ms(ACTION_TIMEOUT_S))

@@ -183,7 +183,7 @@ def test_page_does_not_wait_for_a_store_that_does_not_answer_and_leaves_what_it_
         store.gate.clear()
         assert not await serving.runtime.is_saved("one")
         assert (await serving.session()).document.get_model_by_name("slider").value == 0  # type: ignore[union-attr]
-        assert [re.sub(r"\b[0-9]+\.[0-9]\b", "0.N", text) for text in caplog.messages] == [
+        assert [re.sub(r"\b[0-9]\.[0-9]\b", "0.N", text) for text in caplog.messages] == [
             "Sessions are not saved at the moment: the store has not answered for 0.N s",
             "/app: begins again, because the store is away (0.N s): the store has not answered for 0.N s",
             "/app session one…, which is being built: begins again, because the store is away (0.N s): "
@@ -207,7 +207,7 @@ def test_session_begins_again_if_the_store_is_away(
         serving = Serving(store, fill)
         store.fault = Unavailable("gone fishing", where="redis://there")
         assert (await serving.session()).id == "one"
-        assert [re.sub(r"\b[0-9]+\.[0-9]\b", "0.N", text) for text in caplog.messages] == [
+        assert [re.sub(r"\b[0-9]\.[0-9]\b", "0.N", text) for text in caplog.messages] == [
             "Sessions are not saved at the moment: redis://there: gone fishing",
             "/app session one…, which is being built: begins again, because the store is away (0.N s): "
             "redis://there: gone fishing",
