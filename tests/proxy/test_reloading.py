@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import ssl
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -73,10 +75,14 @@ def test_certificate_that_is_renewed_while_the_proxy_starts_is_loaded(folder: Pa
         while :; do sleep 0.02; done"""
     script = RELOADING.replace("sleep 5", "sleep 0.02")
     words = ["/bin/sh", "-c", script, "sh", str(folder / "secrets"), "TERM", "HUP", "sh", "-c", proxy]
-    with subprocess.Popen(words, env={"PATH": f"{programs}:/usr/bin:/bin"}) as process:
-        until(lambda: log.exists() and log.read_text().split() == ["up", "again"], "the proxy is signalled")
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(PATIENCE_S) == 7
+    with subprocess.Popen(words, env={"PATH": f"{programs}:/usr/bin:/bin"}, start_new_session=True) as process:
+        try:
+            until(lambda: log.exists() and log.read_text().split() == ["up", "again"], "the proxy is signalled")
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(PATIENCE_S) == 7
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 def test_program_that_ends_by_itself_ends_the_script(folder: Path) -> None:
