@@ -11,12 +11,14 @@ from typing import Any
 
 import pytest
 
+from tests.support.garbage import FullCollections
 from tests.support.measuring import measure
 from tests.support.sharing import import_share, modules_below
 from tests.support.spread import folder_of, group_of, last_groups, next_group, rank_of, times_by_folder
 
 TESTS = Path(__file__).parent
 LAST_GROUPS = 12
+full_collections = FullCollections()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -62,8 +64,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     """Measure the tests of some folders only, and of clients of a server only what they start."""
+    full_collections.freeze_survivors()
     measure(folder_of(item.nodeid), getattr(item, "module", None))
     return (yield)  # type: ignore[return-value]
+
+
+def pytest_sessionfinish() -> None:
+    """Collect garbage once; pytest does so five times more, and has only the little to look through that came since."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(optionalhook=True)

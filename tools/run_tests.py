@@ -18,6 +18,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -186,15 +187,22 @@ MOST_WORKERS = 12
 POLICY = Path("/usr/sbin/policy-rc.d")
 
 
+@cache
+def found(find: Callable[[], str | None]) -> str | None:
+    """What this function finds, which takes some of them a second."""
+    return find()
+
+
 def main(argv: Sequence[str]) -> int:
     """The exit status of pytest, or 1 if CI is true and something is missing."""
-    missing = [need for need in NEEDS if need.find() is None]
+    missing = [need for need in NEEDS if found(need.find) is None]
     if missing and may_install():
         install([need.debian_package for need in missing if need.install is None])
         # Once, however many tests need the same.
         for bring in dict.fromkeys(need.install for need in missing if need.install is not None):
             bring()
-        missing = [need for need in missing if need.find() is None]
+        found.cache_clear()
+        missing = [need for need in missing if found(need.find) is None]
     for need in missing:
         hint = f"Install it (on Debian: apt-get install {need.debian_package})."
         print(f"{need.name} is missing, so {need.tests} cannot run. {hint}", file=sys.stderr)
@@ -202,8 +210,8 @@ def main(argv: Sequence[str]) -> int:
         print("With CI=true no test may be skipped.", file=sys.stderr)
         return 1
     for need in NEEDS:
-        if found := need.find():
-            os.environ.setdefault(need.variable, found)
+        if path := found(need.find):
+            os.environ.setdefault(need.variable, path)
     skipped = sorted({f"--ignore={need.tests}" for need in missing})
     sys.stdout.flush()
     # The floors are for the whole suite, so they do not apply if tests are skipped.

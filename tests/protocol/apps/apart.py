@@ -20,9 +20,11 @@ seen = Div(name="seen", text="")
 kept = []
 
 
-def loop_for_ever() -> None:
+def loop_for_ever(pause_s: float | None = None) -> None:
+    """Never return: keep a core busy, unless there are pauses."""
     while True:
-        pass
+        if pause_s is not None:
+            time.sleep(pause_s)
 
 
 def compute() -> None:
@@ -35,6 +37,8 @@ def do(attr: str, old: str, new: str) -> None:
     word, _, number = new.partition(" ")
     if word == "loop":
         loop_for_ever()
+    elif word == "linger":
+        loop_for_ever(0.001)
     elif word == "compute":
         compute()
     elif word == "sleep":

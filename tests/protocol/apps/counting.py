@@ -19,7 +19,7 @@ seen = Div(name="seen", text="")
 
 def hang() -> None:
     while True:
-        pass
+        time.sleep(0.001)
 
 
 def moved(attr: str, old: float, new: float) -> None:

@@ -295,7 +295,7 @@ def test_no_process_is_left_when_the_server_stops(runs_file: Path, number: int) 
     with serving(*apps("apart.py"), *flags, env={"COUNTING_FILE": str(runs_file)}) as served:
         with served.site.client("/apart") as client, served.site.client("/apart") as stuck:
             do(client, "this")
-            give(stuck, "loop")
+            give(stuck, "linger")
             left = family(served)
             assert len(left) == 4
             os.kill(served.process.process.pid, number)
@@ -309,7 +309,7 @@ def test_no_process_outlives_a_server_that_was_killed(runs_file: Path) -> None:
     with serving(*apps("apart.py"), *flags, env={"COUNTING_FILE": str(runs_file)}) as served:
         with served.site.client("/apart") as client, served.site.client("/apart") as stuck:
             do(client, "this")
-            give(stuck, "loop")
+            give(stuck, "linger")
             left = family(served)
             os.kill(served.process.process.pid, signal.SIGKILL)
             psutil.wait_procs(left, patience(2 * PATIENCE_S))

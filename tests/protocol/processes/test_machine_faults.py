@@ -67,7 +67,7 @@ def do(client: Client, words: str) -> psutil.Process:
 
 def loop_for_ever(client: Client) -> None:
     """Have the application do what is never answered."""
-    client.send("PATCH-DOC", {"events": [client.change("field", "value", "loop")]})
+    client.send("PATCH-DOC", {"events": [client.change("field", "value", "linger")]})
 
 
 def explained(served: Served, token: str) -> bool:

@@ -15,7 +15,7 @@ from tests.support.client import Answer
 from tests.support.waiting import until
 
 FALLING = """
-import ctypes, os
+import ctypes, os, time
 
 from bokeh.models import Div
 from bokeh.plotting import curdoc
@@ -24,7 +24,7 @@ request = curdoc().session_context.request
 how = request.arguments.get("how", [b""])[0]
 if how == b"loop":
     while True:
-        pass
+        time.sleep(0.001)
 elif how == b"crash":
     ctypes.string_at(0)
 elif how == b"leave":

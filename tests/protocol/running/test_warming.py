@@ -57,6 +57,8 @@ while True:
     except Exception:
         pass
 """
+LINGERING = f"import time{ENDLESS}".replace("pass", "time.sleep(0.001)", 1)
+"""The same, but another process has the core meanwhile."""
 
 LARGE = """
 from bokeh.io import curdoc
@@ -82,8 +84,8 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "noting" / "main.py").write_text(MAIN)
     (tmp_path / "noting" / "app_hooks.py").write_text(HOOKS)
     for name, text in (
-        ("faulty", FAULTY), ("endless", ENDLESS), ("leaving", "import sys\nsys.exit(3)\n"), ("broken", "x = (\n"),
-        ("large", LARGE),
+        ("faulty", FAULTY), ("endless", ENDLESS), ("lingering", LINGERING), ("large", LARGE),
+        ("leaving", "import sys\nsys.exit(3)\n"), ("broken", "x = (\n"),
     ):  # fmt: skip
         (tmp_path / f"{name}.py").write_text(text)
     return tmp_path
@@ -152,14 +154,18 @@ def test_a_snapshot_is_the_run(folder: Path) -> None:
         served.process.wait_for_log(f"/faulty: the warmup failed: {folder}/faulty.py:3: ValueError: oops")
 
 
-@pytest.mark.parametrize("isolation", ["none", "process", "snapshot"])
-def test_an_application_that_never_returns_keeps_no_other_from_being_served(folder: Path, isolation: str) -> None:
-    words = [folder / "endless.py", folder / "noting", "--warm", "--isolation", isolation]
-    words += ["--start-timeout", str(round(patience(5)))]  # it keeps a core busy until it is ended
+@pytest.mark.parametrize(
+    ("name", "isolation"), [("endless", "none"), ("lingering", "process"), ("lingering", "snapshot")]
+)
+def test_an_application_that_never_returns_keeps_no_other_from_being_served(
+    folder: Path, name: str, isolation: str
+) -> None:
+    words = [folder / f"{name}.py", folder / "noting", "--warm", "--isolation", isolation]
+    words += ["--start-timeout", str(round(patience(5)))]
     with serving(*words, env={"NOTES": str(folder / "notes")}) as served:
         assert served.site.get("/noting").status == 200
         served.process.wait_for_log("did not return within", PATIENCE_S)
-        assert f"/endless: the warmup failed: {folder}/endless.py:" in served.process.log_text()
+        assert f"/{name}: the warmup failed: {folder}/{name}.py:" in served.process.log_text()
 
 
 def test_a_document_that_takes_too_long_to_encode_keeps_no_other_from_being_served(folder: Path) -> None:
