@@ -149,7 +149,7 @@ def old_names(texts: Iterable[Source]) -> list[Fault]:
 def _may_have_old_name(text: str) -> bool:
     """A quick test, a hundred times faster than `OLD`: most files have no old name."""
     small = text.lower()
-    return any(name.lower() in small for name in OLD_NAMES)
+    return any(name in (small if name.islower() else text) for name in OLD_NAMES)
 
 
 def _new_name(found: str) -> str:

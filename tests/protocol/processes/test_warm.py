@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.protocol.conftest import apps, serving
+from tests.protocol.conftest import SECRET, apps, serving
 from tests.support.ports import free_port
 from tests.support.server import REPOSITORY
 from tests.support.servers.warm import Forked, fork
@@ -19,6 +19,9 @@ from tests.support.waiting import PATIENCE_S, patience
 
 ABOUT = """
 import atexit, gc, json, locale, logging, os, random, resource, signal, sys, threading, time, warnings
+
+import bokeh.resources, bokeh.util.token
+from bokeh.settings import settings
 
 main = sys.modules["__main__"]
 umask = os.umask(0)
@@ -55,6 +58,8 @@ facts = {
                 for each in (sys.stdout, sys.stderr)],
     "own modules": [name for name in sys.modules if name.startswith(("tests", "app"))],
     "modules": sorted(name for name in sys.modules if "_app_" not in name),
+    "secrets": [settings.secret_key_bytes(), bokeh.util.token.generate_session_id.__defaults__,
+                bokeh.util.token.check_token_signature.__defaults__, bokeh.resources.generate_session_id.__defaults__],
     "random": [random.random(), os.getpid()],
 }
 atexit.register(print, "ended in order", flush=True)
@@ -67,10 +72,10 @@ with open(os.environ["FACTS"], "w") as file:
 UNMEASURED = {"measured": False}
 
 
-def facts_of(folder: Path, port: int, *, cold: bool) -> dict[str, Any]:
+def facts_of(folder: Path, port: int, *, cold: bool, **environ: str) -> dict[str, Any]:
     """What an application sees of its process."""
     (folder / "about.py").write_text(ABOUT, encoding="utf-8")
-    environ = {"FACTS": str(folder / "facts"), "APP_SERVER_LOG_LEVEL": "warning"}
+    environ = {"FACTS": str(folder / "facts"), "APP_SERVER_LOG_LEVEL": "warning", **environ}
     with serving(folder / "about.py", "--port", str(port), cold=cold, cwd=folder, env=environ, **UNMEASURED) as served:
         assert isinstance(served.process.process, Forked) != cold
         assert served.site.get("/about").status == 200
@@ -98,6 +103,20 @@ def test_a_forked_server_is_what_one_started_cold_is(tmp_path: Path) -> None:
     assert cold["umask"] == 0o027 and cold["cwd"] == str(tmp_path / "work")
 
 
+def test_a_forked_server_has_the_secrets_of_its_environment(tmp_path: Path) -> None:
+    signing = {"BOKEH_SECRET_KEY": SECRET, "BOKEH_SIGN_SESSIONS": "yes"}
+    port = free_port()
+    with serving(*apps("board.py"), **UNMEASURED):  # there is a process to fork from
+        pass
+    found = []
+    for environ in ({}, signing):
+        warm, cold = (facts_of(tmp_path, port, cold=cold, **environ)["secrets"] for cold in (False, True))
+        assert warm == cold
+        found.append(warm)
+    assert [key for key, *_ in found] == [None, str(SECRET.encode())]
+    assert all(unsigned != signed for unsigned, signed in zip(*found, strict=True))
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_its_end_is_reported_as_that_of_a_process(number: int) -> None:
     with serving(*apps("board.py")) as served:
@@ -120,6 +139,8 @@ def test_what_an_import_looked_at_makes_a_start_cold(tmp_path: Path) -> None:
             {"BOKEH_PY_LOG_LEVEL": "info"},
             {"PYTHONHASHSEED": "7"},
             {"TZ": "X"},
+            {"BOKEH_SECRET_KEY": "short"},
+            {"BOKEH_SIGN_SESSIONS": "yes"},
         ):
             assert fork(command, None, {**usual, **different}, log) is None
         assert fork(command, tmp_path, usual, log) is None

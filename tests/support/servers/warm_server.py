@@ -35,6 +35,9 @@ IMPORTS = (
 )
 """What every server has imported by the time that it answers."""
 
+READ_AGAIN = ("BOKEH_SECRET_KEY", "BOKEH_SIGN_SESSIONS")
+"""What bokeh reads when it is imported, for defaults of arguments; a fork reads it again."""
+
 LONGEST_REQUEST_BYTES = 200_000
 
 
@@ -120,6 +123,15 @@ def measure_forks_apart():
     os.register_at_fork(after_in_child=begin_with_none)
 
 
+def read_again(before):
+    """Give bokeh the defaults that it had if it was imported now; it notes the secret key, too."""
+    if [os.environ.get(name) for name in READ_AGAIN] == [before.get(name) for name in READ_AGAIN]:
+        return
+    vars(sys.modules["bokeh.settings"].settings).pop("_secret_key_bytes", None)
+    token = importlib.reload(sys.modules["bokeh.util.token"])
+    sys.modules["bokeh.resources"].generate_session_id = token.generate_session_id
+
+
 def become(asked, outputs, changes, signals):
     """Make this process what a new one is that was started with these words, in this folder and environment."""
     for number, output in enumerate(outputs, 1):
@@ -127,6 +139,7 @@ def become(asked, outputs, changes, signals):
         os.close(output)
     os.umask(asked["umask"])
     os.chdir(asked["cwd"])
+    before = dict(os.environ)
     os.environ.clear()
     os.environ.update(asked["env"])
     for name, value in changes.items():
@@ -134,6 +147,7 @@ def become(asked, outputs, changes, signals):
             os.environb.pop(name, None)
         else:
             os.environb[name] = value
+    read_again(before)
     sys.path[0] = os.getcwd()
     sys.orig_argv[:] = [sys.executable, "-m", asked["module"], *asked["words"]]
     sys.argv[:] = ["-m", *asked["words"]]

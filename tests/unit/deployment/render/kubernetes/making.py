@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from app_server.deployment.plan.resolver import resolve_plan
 from app_server.deployment.render import render
+from tests.support.deployments.yaml_texts import read_documents
 from tests.unit.deployment.making import loaded
 
 DEPLOYMENTS = {
@@ -40,7 +39,7 @@ CLUSTER += "sessions: {store: valkey}\n"
 def manifests(folder: Path, text: str) -> list[dict[str, Any]]:
     """The objects of a deploy.yaml with this text."""
     plan = resolve_plan(loaded(folder, text), layout="cluster")
-    return list(yaml.safe_load_all(render("kubernetes", plan)["kubernetes.yaml"].text))
+    return read_documents(render("kubernetes", plan)["kubernetes.yaml"].text)
 
 
 def of_kind(kind: str, objects: list[dict[str, Any]]) -> list[dict[str, Any]]:

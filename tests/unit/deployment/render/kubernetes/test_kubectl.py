@@ -21,6 +21,7 @@ from app_server.deployment.output_tree import write_tree
 from app_server.deployment.plan.resolver import resolve_plan
 from app_server.deployment.render import render
 from tests.support.deployments.discovery import discovery
+from tests.support.deployments.yaml_texts import read_documents
 from tests.support.missing import missing
 from tests.support.waiting import patience
 from tests.unit.deployment.making import loaded
@@ -66,7 +67,7 @@ def overlay(program: str, folder: Path, text: str, name: str) -> list[dict[str, 
     plan = resolve_plan(loaded(folder, text), layout="cluster")
     write_tree(folder / "site", plan, render("kustomize", plan), force=False)
     built = run(program, folder, "kustomize", str(folder / "site" / "kustomize" / "overlays" / name))
-    return list(yaml.safe_load_all(built))
+    return read_documents(built)
 
 
 def by_name(objects: list[dict[str, Any]]) -> dict[tuple[str, str], dict[str, Any]]:

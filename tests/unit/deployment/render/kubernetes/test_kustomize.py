@@ -11,6 +11,7 @@ import yaml
 from app_server.deployment.plan.resolver import resolve_plan
 from app_server.deployment.render import Files, render
 from app_server.deployment.render.kubernetes.manifests import parts
+from tests.support.deployments.yaml_texts import read_documents
 from tests.unit.deployment.making import loaded
 from tests.unit.deployment.render.kubernetes.making import CLUSTER, DEPLOYMENTS
 
@@ -83,4 +84,4 @@ def test_objects_are_those_of_the_target_kubernetes(tmp_path: Path) -> None:
     files = render("kustomize", plan)
     for part, objects in parts(plan).items():
         (path,) = [path for path in files if path.endswith(f"/{part}.yaml")]
-        assert list(yaml.safe_load_all(files[path].text)) == list(objects)
+        assert read_documents(files[path].text) == list(objects)
