@@ -238,7 +238,7 @@ def workers(cores: int, words: Sequence[str]) -> int:
     """How many tests run at a time on so many cores: some more where none of them keeps a browser or hosts busy."""
     paths = [word for word in words if word.startswith("tests/")]
     small = paths and all(word.split("/")[1] in ("unit", "protocol") for word in paths)
-    return min(5 * cores // 2 if small else 2 * cores, MOST_WORKERS)
+    return min((3 if small else 2) * cores, MOST_WORKERS)
 
 
 def may_install() -> bool:

@@ -176,7 +176,7 @@ def test_tests_have_some_workers_on_each_core_and_not_more_than_there_are_long_g
     assert [run_tests.workers(cores, []) for cores in (1, 2, 4, 32)] == [2, 4, 8, 12]
     # No browsers and hosts are kept busy by these.
     quick = ["--ignore=tests/browser", "tests/protocol", "tests/unit/store", "-k", "folder"]
-    assert [run_tests.workers(cores, quick) for cores in (1, 2, 4, 32)] == [2, 5, 10, 12]
+    assert [run_tests.workers(cores, quick) for cores in (1, 2, 4, 32)] == [3, 6, 12, 12]
     assert run_tests.workers(2, ["tests/unit", "tests/proxy"]) == 4
 
 
