@@ -69,8 +69,9 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     return (yield)  # type: ignore[return-value]
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_sessionfinish() -> None:
-    """Collect garbage once; pytest does so five times more, and has only the little to look through that came since."""
+    """Collect all garbage; pytest does so several times more, and has only what came since to look through."""
     gc.collect()
     gc.freeze()
 

@@ -188,21 +188,21 @@ POLICY = Path("/usr/sbin/policy-rc.d")
 
 
 @cache
-def found(find: Callable[[], str | None]) -> str | None:
-    """What this function finds, which takes some of them a second."""
+def path_from(find: Callable[[], str | None]) -> str | None:
+    """The path that a need's function finds; some of these functions take a second."""
     return find()
 
 
 def main(argv: Sequence[str]) -> int:
     """The exit status of pytest, or 1 if CI is true and something is missing."""
-    missing = [need for need in NEEDS if found(need.find) is None]
+    missing = [need for need in NEEDS if path_from(need.find) is None]
     if missing and may_install():
         install([need.debian_package for need in missing if need.install is None])
         # Once, however many tests need the same.
         for bring in dict.fromkeys(need.install for need in missing if need.install is not None):
             bring()
-        found.cache_clear()
-        missing = [need for need in missing if found(need.find) is None]
+        path_from.cache_clear()
+        missing = [need for need in missing if path_from(need.find) is None]
     for need in missing:
         hint = f"Install it (on Debian: apt-get install {need.debian_package})."
         print(f"{need.name} is missing, so {need.tests} cannot run. {hint}", file=sys.stderr)
@@ -210,7 +210,7 @@ def main(argv: Sequence[str]) -> int:
         print("With CI=true no test may be skipped.", file=sys.stderr)
         return 1
     for need in NEEDS:
-        if path := found(need.find):
+        if path := path_from(need.find):
             os.environ.setdefault(need.variable, path)
     skipped = sorted({f"--ignore={need.tests}" for need in missing})
     sys.stdout.flush()

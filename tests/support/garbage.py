@@ -15,14 +15,15 @@ class FullCollections:
         self._seen = _count()
 
     def freeze_survivors(self) -> None:
-        """Leave the objects that there are to the end of the process, if a full collection was made since.
+        """Once more collect all garbage, then look no more at what is left, if a full collection was made since.
 
-        What it has left are mostly modules, and results of tests. Call this between tests: what a test has made and
-        let go of is collected in that test.
+        What is left are mostly modules, and results of tests. Call this between tests: what a test has made and let
+        go of is collected in that test.
         """
-        if (count := _count()) > self._seen:
-            self._seen = count
+        if _count() > self._seen:
+            gc.collect()
             gc.freeze()
+            self._seen = _count()
 
 
 def _count() -> int:

@@ -216,7 +216,7 @@ def test_a_worker_that_has_answered_enough_makes_way_when_another_one_is_there(t
 
 
 def test_a_worker_that_crashes_or_hangs_is_replaced_and_its_share_taken(tmp_path: Path) -> None:
-    with gunicorn(tmp_path, "--workers", "2", "--timeout", "3") as served:
+    with gunicorn(tmp_path, "--workers", "2", "--timeout", f"{patience(3):.0f}") as served:
         until(lambda: serving_workers(served) == 2, patience_s=3 * PATIENCE_S)
         token = served.site.token("/counting")
         killed = int(use(served, token))

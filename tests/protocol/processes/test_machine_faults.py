@@ -396,7 +396,7 @@ def test_a_fork_server_without_descriptors_refuses_new_sessions_until_others_end
 
 
 def test_gunicorn_and_its_workers_may_be_killed_or_stand_still(tmp_path: Path) -> None:
-    with gunicorn(tmp_path, "--workers", "2", "--timeout", "2") as served:
+    with gunicorn(tmp_path, "--workers", "2", "--timeout", f"{patience(2):.0f}") as served:
         with served.site.client("/apart") as client:
             mine = do(client, "this")
             with standing_still(main(served)):

@@ -285,7 +285,7 @@ def test_connections_are_relayed_if_the_server_terminates_tls(tmp_path: Path) ->
 
 def test_a_process_that_hangs_is_ended_if_configured(tmp_path: Path) -> None:
     environ = {"COUNTING_FILE": str(tmp_path / "runs")}
-    flags = ["--num-procs", "2", "--hang-timeout", "1.5"]
+    flags = ["--num-procs", "2", "--hang-timeout", f"{patience(1.5):.3g}"]
     with serving(*apps("counting.py"), *flags, env=environ) as served:
         token = served.site.token("/counting")
         with served.site.client("/counting", token) as client:

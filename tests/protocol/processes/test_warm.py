@@ -132,7 +132,8 @@ def test_what_an_import_looked_at_makes_a_start_cold(tmp_path: Path) -> None:
     with serving(*apps("board.py")):  # there is a process to fork from
         pass
     (tmp_path / "yaml.py").write_text("", encoding="utf-8")
-    command, usual = [sys.executable, "-m", "app_server", "help"], {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    command = [sys.executable, "-m", "app_server", "help"]
+    usual = {"PYTHONUNBUFFERED": "1", **os.environ, "PYTHONPATH": str(REPOSITORY)}  # as that server's
     with (tmp_path / "log").open("wb") as log:
         for different in (
             {"HOME": str(tmp_path)},
@@ -140,7 +141,7 @@ def test_what_an_import_looked_at_makes_a_start_cold(tmp_path: Path) -> None:
             {"PYTHONHASHSEED": "7"},
             {"TZ": "X"},
             {"BOKEH_SECRET_KEY": "short"},
-            {"BOKEH_SIGN_SESSIONS": "yes"},
+            {"BOKEH_SIGN_SESSIONS": "1"},
         ):
             assert fork(command, None, {**usual, **different}, log) is None
         assert fork(command, tmp_path, usual, log) is None

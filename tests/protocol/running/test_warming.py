@@ -58,7 +58,7 @@ while True:
         pass
 """
 LINGERING = f"import time{ENDLESS}".replace("pass", "time.sleep(0.001)", 1)
-"""The same, but another process has the core meanwhile."""
+"""The same, but it leaves the core to others."""
 
 LARGE = """
 from bokeh.io import curdoc

@@ -198,8 +198,8 @@ def fork(
 
 def _makes_bokeh_warn(environment: Mapping[str, str]) -> bool:
     """Whether bokeh may say something of these variables, which a fork would not hear."""
-    key, signs = map(environment.get, READ_AGAIN)
-    return signs is not None if key is None else len(key) < _LONG_KEY
+    key = environment.get("BOKEH_SECRET_KEY")
+    return "BOKEH_SIGN_SESSIONS" in environment if key is None else len(key) < _LONG_KEY
 
 
 def _shadows(folder: Path, modules: frozenset[str]) -> bool:

@@ -124,12 +124,15 @@ def measure_forks_apart():
 
 
 def read_again(before):
-    """Give bokeh the defaults that it had if it was imported now; it notes the secret key, too."""
+    """Give bokeh's functions the defaults that they would have if they were imported now; it keeps the key, too."""
     if [os.environ.get(name) for name in READ_AGAIN] == [before.get(name) for name in READ_AGAIN]:
         return
     vars(sys.modules["bokeh.settings"].settings).pop("_secret_key_bytes", None)
-    token = importlib.reload(sys.modules["bokeh.util.token"])
-    sys.modules["bokeh.resources"].generate_session_id = token.generate_session_id
+    module = sys.modules["bokeh.util.token"]
+    functions = {name: value for name, value in vars(module).items() if isinstance(value, types.FunctionType)}
+    importlib.reload(module)
+    for name, function in functions.items():  # which other modules have
+        function.__defaults__ = vars(module)[name].__defaults__
 
 
 def become(asked, outputs, changes, signals):

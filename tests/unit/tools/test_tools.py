@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 import socket
 import subprocess
 import sys
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -187,6 +189,19 @@ def test_root_on_debian_installs_what_is_missing(without_chromium: ModuleType, m
     monkeypatch.setenv("CI", "true")
     assert without_chromium.main([]) == 1
     assert installed == [["chromium"]]
+
+
+def test_what_is_installed_is_found_afterwards(without_chromium: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    installed: list[str] = []
+    need = replace(without_chromium.NEEDS[0], find=lambda: "/usr/bin/chromium" if installed else None)
+    monkeypatch.setattr(without_chromium, "NEEDS", (need,))
+    monkeypatch.setattr(without_chromium, "may_install", lambda: True)
+    monkeypatch.setattr(without_chromium, "install", installed.extend)
+    monkeypatch.setattr(without_chromium, "run", lambda words, measured: (words, measured))
+    monkeypatch.setenv("APP_SERVER_TEST_CHROMIUM", "")  # what it is now will be put back
+    monkeypatch.delenv("APP_SERVER_TEST_CHROMIUM")
+    assert without_chromium.main([]) == ([], True)
+    assert os.environ["APP_SERVER_TEST_CHROMIUM"] == "/usr/bin/chromium"
 
 
 def test_installed_services_are_not_started(
