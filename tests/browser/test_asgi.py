@@ -63,6 +63,7 @@ def mounted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]
 
 
 def test_mounted_page_is_drawn_and_stays_in_sync(mounted: RunningServer, page: Page) -> None:
+    keep_from_other_hosts(page)  # once Panel is imported, bokeh has each page of the process load its style sheets
     open_app(page, f"{mounted.url}/some/plots/sliders")
     assert count_colours(pixels(page)) > 20
     before = page.evaluate("() => [...Bokeh.documents[0]._all_models.values()].find(m => m.type == 'Slider').value")
