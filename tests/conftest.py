@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import signal
 from collections.abc import Iterator
@@ -19,6 +20,8 @@ from tests.support.spread import folder_of, group_of, last_groups, next_group, r
 TESTS = Path(__file__).parent
 LAST_GROUPS = 12
 full_collections = FullCollections()
+# At its end the interpreter collects what is not frozen; the rest would be finalized when modules are gone.
+atexit.register(gc.unfreeze)
 
 
 def pytest_configure(config: pytest.Config) -> None:
