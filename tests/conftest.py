@@ -28,8 +28,8 @@ def pytest_configure(config: pytest.Config) -> None:
     signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
         signal.signal(signal.SIGHUP, lambda number, frame: None)  # which no child inherits
-    # At its end the interpreter collects what is not frozen; the rest would be finalized when modules are gone. A worker
-    # of several has told by then all that it has to tell, and would need two seconds for it.
+    # At its end the interpreter collects what is not frozen; the rest would be finalized when modules are gone. One of
+    # several workers has told by then all that it has to tell, and would need two seconds for it.
     if not hasattr(config, "workerinput"):
         atexit.register(gc.unfreeze)
     for folder in sorted({path.relative_to(TESTS).parts[0] for path in TESTS.rglob("test_*.py")}):
