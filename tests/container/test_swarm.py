@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 import yaml
 
+from app_server.deployment.rollout.docker import inspected
 from tests.support.client import Answer, Site
 from tests.support.containers.engine import docker
 from tests.support.containers.images import ROOT, build
@@ -303,6 +304,17 @@ def test_containers_are_hardened_in_fact(stack: Stack) -> None:
         known = json.loads(stack.swarm.docker("inspect", container))[0]["HostConfig"]
         assert known["ReadonlyRootfs"] and known["Memory"] > 0 and known["PidsLimit"] > 0 and known["Init"]
         stack.swarm.docker("exec", container, "sh", "-c", "touch /tmp/x && ! touch /x")
+
+
+@pytest.mark.usefixtures("spread")
+def test_what_the_swarm_has_removed_before_it_is_inspected_is_left_out(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", stack.swarm.manager.socket)
+    service = stack.swarm.docker("service", "ls", "--quiet", "--no-trunc", "--filter", "name=site_app")
+    tasks = stack.swarm.docker("service", "ps", "--quiet", "--no-trunc", service).split()
+    for kind, ids in (("service", [service]), ("task", tasks)):
+        assert [each["ID"] for each in inspected(kind, ["x" * 25, *ids])] == ids
 
 
 @pytest.mark.usefixtures("spread")

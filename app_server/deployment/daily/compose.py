@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from app_server.deployment.daily.containers import SERVICE, Container, containers, exec_words, log_words, state_of
+from app_server.deployment.daily.containers import (
+    SERVICE,
+    Container,
+    containers,
+    exec_words,
+    has_gone,
+    log_words,
+    state_of,
+)
 from app_server.deployment.daily.deployed import Line, LogSource, LogsWanted, known_name, no_proxy, nothing_runs
 from app_server.deployment.daily.states import (
     PROXY,
@@ -63,14 +71,20 @@ class ComposeDeployment:
         def read(line: str) -> Line | None:
             return None if line.startswith(_OF_THE_ENGINE) else (name, line)
 
+        read_of = (container.id, container.started_s)
+
         def after() -> tuple[str, ...] | None:
-            again = self._found().get(name)
+            nonlocal read_of
+            again = self._listed().get(name)
             if again is None or again.status != "running" or again.started_s is None:
                 return None
+            if read_of == (again.id, again.started_s):
+                return None  # Its log has ended before the engine says so of the container.
+            read_of = (again.id, again.started_s)
             return ("docker", "logs", "--follow", "--since", f"{again.started_s:.6f}", again.id)
 
         words = ("docker", "logs", *log_words(wanted), container.id)
-        return LogSource(name, words, read, after if wanted.follow else None)
+        return LogSource(name, words, read, after if wanted.follow else None, has_gone)
 
     def command(self, name: str, words: Sequence[str], *, terminal: bool) -> Sequence[str]:
         """Run it in the instance's container."""
@@ -83,11 +97,16 @@ class ComposeDeployment:
 
     def _found(self) -> Mapping[str, Container]:
         """The containers by the names of instances. OperatorError if there is none."""
+        found = self._listed()
+        if not found:
+            raise nothing_runs(self.plan.name, TARGET)
+        return found
+
+    def _listed(self) -> Mapping[str, Container]:
+        """The containers by the names of instances, while one is replaced maybe none."""
         docker.require_engine()
         listed = containers(f"label={PROJECT}={self.plan.name}", "label=com.docker.compose.oneoff=False")
         by_name = {each.labels[SERVICE].removeprefix("app-"): each for each in listed if SERVICE in each.labels}
-        if not by_name:
-            raise nothing_runs(self.plan.name, TARGET)
         return dict(sorted(by_name.items(), key=lambda pair: (pair[0] == PROXY, pair[0])))
 
     def _maintenance(self, proxy: Container | None) -> Maintenance:

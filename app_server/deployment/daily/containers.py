@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -35,7 +34,7 @@ def containers(*filters: str) -> list[Container]:
     """The containers that have all of this, those that have ended included."""
     wanted = [word for each in filters for word in ("--filter", each)]
     ids = docker.run("ps", "--all", "--quiet", "--no-trunc", *wanted).split()
-    return [container_of(about) for about in json.loads(docker.run("inspect", *ids))] if ids else []
+    return [container_of(about) for about in docker.inspected("container", ids)]
 
 
 def container_of(about: Mapping[str, Any]) -> Container:
@@ -88,6 +87,11 @@ def log_words(wanted: LogsWanted) -> list[str]:
     if wanted.since_s is not None:
         words += ["--since", str(wanted.since_s)]
     return words
+
+
+def has_gone(said: str) -> bool:
+    """Whether this is what docker says if the container whose log is asked for was removed, or is about to be."""
+    return re.search(r"no such container|dead or marked for removal", said, re.IGNORECASE) is not None
 
 
 def exec_words(container: str, words: Sequence[str], *, terminal: bool) -> list[str]:

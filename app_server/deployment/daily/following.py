@@ -23,19 +23,11 @@ _LOOK_S = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A program that has ended, with its status and what it has said beside the log."""
+    """The end of a log."""
 
     source: LogSource
-    status: int
-    said: str
-
-    @property
-    def fault(self) -> str | None:
-        """Why it has failed; None if it has not."""
-        if self.status == 0:
-            return None
-        lines = [line for line in self.said.splitlines() if line.strip()]
-        return f"{self.source.name}: {lines[-1].strip() if lines else f'ended with {self.status}'}"
+    fault: str | None
+    """why it could not be read on; None if it was read to its end"""
 
 
 def follow(
@@ -61,7 +53,7 @@ def follow(
             left -= 1
             if item.fault is not None:
                 faults += 1
-                complain(item.fault)
+                complain(f"{item.source.name}: {item.fault}")
     return not faults
 
 
@@ -109,10 +101,17 @@ class _Reader:
         return True
 
     def _run(self) -> None:
-        status, said = self._read()
-        while status == 0 and (words := self._next()) is not None and self._begin(words):
+        fault = None
+        try:
             status, said = self._read()
-        self._arrived.put(Ended(self._source, status, said))
+            while self._goes_on(status, said) and (words := self._next()) is not None and self._begin(words):
+                status, said = self._read()
+            if status != 0:
+                lines = [line for line in said.splitlines() if line.strip()]
+                fault = lines[-1].strip() if lines else f"ended with {status}"
+        except OperatorError as error:
+            fault = str(error)
+        self._arrived.put(Ended(self._source, fault))
 
     def _read(self) -> tuple[int, str]:
         """The status of the program, and what it has said beside the log."""
@@ -127,15 +126,15 @@ class _Reader:
                     said = [*said[-_KEPT_LINES:], plain(each)]
         return self._process.wait(), "".join(said)
 
+    def _goes_on(self, status: int, said: str) -> bool:
+        """Whether another program may go on after one that has ended like this."""
+        return self._source.after is not None and (status == 0 or self._source.has_gone(said))
+
     def _next(self) -> Sequence[str] | None:
-        """The program that goes on; None if there will be none."""
-        if self._source.after is None:
-            return None
+        """The program that goes on; None if this was stopped. OperatorError if that cannot be known any more."""
+        assert self._source.after is not None
         while not self._over.is_set():
-            try:
-                if (words := self._source.after()) is not None:
-                    return words
-            except OperatorError:
-                return None  # the engine has gone
+            if (words := self._source.after()) is not None:
+                return words
             self._over.wait(_LOOK_S)
         return None

@@ -137,8 +137,7 @@ class SwarmDeployment:
             raise nothing_runs(self.plan.name, TARGET)
         words = ("service", "ps", "--quiet", "--no-trunc", "--filter", "desired-state=running", *names)
         ids = docker.run(*words).split()
-        known = json.loads(docker.run("inspect", "--type", "task", *ids)) if ids else []
-        return list(tasks_of(self.plan, known, names, _nodes()))
+        return list(tasks_of(self.plan, docker.inspected("task", ids), names, _nodes()))
 
     def _read(self, line: str) -> Line | None:
         """A line as the swarm prints it: `site_app.1@one | text`."""

@@ -26,6 +26,7 @@ OLDEST_COMPOSE = (2, 20)
 TELLING_LINES = 400
 # What compose and builds tell of their progress.
 _NOISE = re.compile(r"^\s*(#\d+ |Container |Network |Volume |\S+ (Pulling|Warning)|time=|-{3,}|\d* *\||>>>)")
+_REMOVED = re.compile(r"\b(no such \w+|not found)\b", re.IGNORECASE)
 _HASH = "com.docker.compose.config-hash"
 _SERVICE = "com.docker.compose.service"
 _IMAGE = "com.docker.compose.image"
@@ -134,6 +135,18 @@ def about(image: str) -> dict[str, Any]:
     """What the engine knows of an image that is here."""
     known: list[dict[str, Any]] = json.loads(run("image", "inspect", image, where=image))
     return known[0]
+
+
+def inspected(kind: str, ids: Sequence[str]) -> list[dict[str, Any]]:
+    """What the engine knows of containers, services or tasks; those that have been removed meanwhile are left out."""
+    if not ids:
+        return []
+    # It prints what there is, and fails if that is not all.
+    done = subprocess.run(["docker", "inspect", "--type", kind, *ids], capture_output=True, text=True, check=False)
+    if done.returncode != 0 and _REMOVED.search(done.stderr) is None:
+        raise OperatorError(last_words(done.stderr), where="docker inspect")
+    known: list[dict[str, Any]] = json.loads(done.stdout)
+    return known
 
 
 def build(*words: str, where: str, progress: Progress) -> tuple[str, BuildSteps]:

@@ -6,7 +6,6 @@ so `--rollback` can deploy the release before.
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 
@@ -147,5 +146,5 @@ def _report(line: str, progress: Progress) -> None:
 def updates_of(name: str) -> dict[str, str]:
     """How the last update of each service of a stack stands; "" if there was none."""
     services = docker.run("stack", "services", "--quiet", name).split()
-    known = json.loads(docker.run("service", "inspect", *services)) if services else []
+    known = docker.inspected("service", services)
     return {about["Spec"]["Name"]: str((about.get("UpdateStatus") or {}).get("State", "")) for about in known}

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from app_server.deployment.daily.containers import has_gone
 from app_server.deployment.daily.deployed import Line, LogSource, known_name, nothing_runs
 from app_server.deployment.daily.following import follow
 from app_server.errors import OperatorError
@@ -69,10 +70,25 @@ def test_log_goes_on_with_the_next_program_until_the_reader_leaves() -> None:
     complaints: list[str] = []
     assert not follow([ended], lambda *line: None, complaints.append) and complaints == ["one: ended with 3"]
 
-    def gone() -> None:
-        raise OperatorError("no engine")
 
-    assert follow([replace(source("one", "echo a"), after=gone)], lambda *line: None, complaints.append)
+
+def test_log_goes_on_when_what_was_to_be_read_is_replaced() -> None:
+    lost = "echo '!No such container: 4711'; exit 1"
+    nexts = iter([None, ("sh", "-c", lost), ("sh", "-c", "echo b"), ("sh", "-c", "echo '!no right to'; exit 1")])
+    seen: list[str] = []
+    complaints: list[str] = []
+    first = replace(source("one", f"echo a; {lost}"), after=lambda: next(nexts), has_gone=has_gone)
+    assert not follow([first], lambda name, text: seen.append(text), complaints.append)
+    assert (seen, complaints, list(nexts)) == (["a", "b"], ["one: !no right to"], [])
+
+
+def test_log_ends_with_a_complaint_when_it_cannot_be_known_what_goes_on() -> None:
+    def lost() -> None:
+        raise OperatorError("no container engine answers")
+
+    complaints: list[str] = []
+    assert not follow([replace(source("one", "echo a"), after=lost)], lambda *line: None, complaints.append)
+    assert complaints == ["one: no container engine answers"]
 
 
 def test_missing_program_is_one_line() -> None:
