@@ -15,6 +15,7 @@ import json
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -28,9 +29,12 @@ FOLDER = engine.FOLDER / "hosts"
 LABEL = "app-server.test.place"
 # What a host is made of besides its base image.
 SOURCES = (
-    "ansible", "app_server", "deploy", "docker", "requirements", "pyproject.toml", "tests/ansible",
+    "ansible", "app_server", "deploy", "docker", "hatch_build.py", "requirements", "tests/ansible",
     "tests/container/apps", "tests/support/hosts",
 )  # fmt: skip
+# Of pyproject.toml, what the wheel is built by: the rest is for those who work on it.
+TABLES = ("build-system", "project")
+TOOLS = ("hatch",)
 
 
 @dataclass(frozen=True)
@@ -154,6 +158,9 @@ def _is_there(image: str) -> bool:
 def _digest(base: str) -> str:
     """What tells this tree, and the base image of hosts, from others."""
     found = hashlib.sha256(docker("image", "inspect", "--format", "{{.Id}}", base).encode())
+    described = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    tables = [described[name] for name in TABLES] + [described["tool"][name] for name in TOOLS]
+    found.update(json.dumps(tables).encode())
     for source in SOURCES:
         path = ROOT / source
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
