@@ -5,16 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from app_server.deployment.daily.containers import (
-    SERVICE,
-    Container,
-    containers,
-    exec_words,
-    has_gone,
-    log_words,
-    state_of,
-)
-from app_server.deployment.daily.deployed import Line, LogSource, LogsWanted, known_name, no_proxy, nothing_runs
+from app_server.deployment.daily.container_log import LOG, ContainerLog
+from app_server.deployment.daily.containers import SERVICE, Container, containers, exec_words, log_words, state_of
+from app_server.deployment.daily.deployed import LogSource, LogsWanted, known_name, no_proxy, nothing_runs
 from app_server.deployment.daily.states import (
     PROXY,
     DeploymentState,
@@ -31,7 +24,6 @@ from app_server.errors import OperatorError
 
 TARGET = "compose"
 PROJECT = "com.docker.compose.project"
-_OF_THE_ENGINE = "Error response from daemon: "
 
 
 @dataclass(frozen=True)
@@ -68,23 +60,9 @@ class ComposeDeployment:
         return [self._source(name, found[name], wanted) for name in dict.fromkeys(names)]
 
     def _source(self, name: str, container: Container, wanted: LogsWanted) -> LogSource:
-        def read(line: str) -> Line | None:
-            return None if line.startswith(_OF_THE_ENGINE) else (name, line)
-
-        read_of = (container.id, container.started_s)
-
-        def after() -> tuple[str, ...] | None:
-            nonlocal read_of
-            again = self._listed().get(name)
-            if again is None or again.status != "running" or again.started_s is None:
-                return None
-            if read_of == (again.id, again.started_s):
-                return None  # Its log has ended before the engine says so of the container.
-            read_of = (again.id, again.started_s)
-            return ("docker", "logs", "--follow", "--since", f"{again.started_s:.6f}", again.id)
-
-        words = ("docker", "logs", *log_words(wanted), container.id)
-        return LogSource(name, words, read, after if wanted.follow else None, has_gone)
+        log = ContainerLog(name, container, lambda: self._listed().get(name))
+        words = (*LOG, *log_words(wanted), container.id)
+        return LogSource(name, words, log.line, log.after if wanted.follow else None)
 
     def command(self, name: str, words: Sequence[str], *, terminal: bool) -> Sequence[str]:
         """Run it in the instance's container."""
@@ -104,8 +82,11 @@ class ComposeDeployment:
 
     def _listed(self) -> Mapping[str, Container]:
         """The containers by the names of instances, while one is replaced maybe none."""
-        docker.require_engine()
-        listed = containers(f"label={PROJECT}={self.plan.name}", "label=com.docker.compose.oneoff=False")
+        try:
+            listed = containers(f"label={PROJECT}={self.plan.name}", "label=com.docker.compose.oneoff=False")
+        except OperatorError:
+            docker.require_engine()  # It knows better what is the matter.
+            raise
         by_name = {each.labels[SERVICE].removeprefix("app-"): each for each in listed if SERVICE in each.labels}
         return dict(sorted(by_name.items(), key=lambda pair: (pair[0] == PROXY, pair[0])))
 
@@ -114,7 +95,12 @@ class ComposeDeployment:
             return "no proxy"
         if proxy is None or proxy.status != "running":
             return "unknown"
-        return "on" if docker.succeeds("exec", proxy.id, "test", "-e", self.plan.maintenance_file) else "off"
+        script = 'if test -e "$1"; then echo on; else echo off; fi'
+        try:
+            said = docker.run("exec", proxy.id, "sh", "-c", script, "sh", self.plan.maintenance_file)
+        except OperatorError:  # It was replaced meanwhile, or does not answer.
+            return "unknown"
+        return "on" if said.strip() == "on" else "off"
 
 
 def _proxy_of(plan: Plan, found: Mapping[str, Container]) -> Container:

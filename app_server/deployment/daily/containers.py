@@ -63,10 +63,9 @@ def state_of(container: Container) -> str:
 
 def revision_in(image: str) -> str:
     """The revision of git that an image says it was built from; "" if it does not, or is not on this engine."""
-    if docker.image_id(image) is None:
-        return ""
-    labels = docker.about(image)["Config"].get("Labels") or {}
-    return str(labels.get("org.opencontainers.image.revision", ""))
+    known = docker.inspected("image", [image])
+    labels = known[0]["Config"].get("Labels") if known else None
+    return str((labels or {}).get("org.opencontainers.image.revision", ""))
 
 
 def moment(text: str) -> float | None:
@@ -87,11 +86,6 @@ def log_words(wanted: LogsWanted) -> list[str]:
     if wanted.since_s is not None:
         words += ["--since", str(wanted.since_s)]
     return words
-
-
-def has_gone(said: str) -> bool:
-    """Whether this is what docker says if the container whose log is asked for was removed, or is about to be."""
-    return re.search(r"no such container|dead or marked for removal", said, re.IGNORECASE) is not None
 
 
 def exec_words(container: str, words: Sequence[str], *, terminal: bool) -> list[str]:

@@ -28,16 +28,15 @@ class LogsWanted:
 class LogSource:
     """A program that prints logs, and what reads its lines: None for one that does not belong to a log.
 
-    When the program has ended well, `after` gives the one that goes on, as for a container that starts again: None if
-    there is nothing to read yet. It is asked until the reader leaves. Without it, the log ends with the program. One
-    that has failed is the end, unless `has_gone` knows from what it said that what it was to read has been removed.
+    When the program has ended, `after` gives the one that goes on, as for a container that starts again: None if there
+    is nothing to read yet. It is asked with what the program has complained of, None if it has ended well, until the
+    reader leaves or it raises OperatorError. Without it, the log ends with the program.
     """
 
     name: str
     words: tuple[str, ...]
     read: Callable[[str], Line | None]
-    after: Callable[[], tuple[str, ...] | None] | None = None
-    has_gone: Callable[[str], bool] = lambda said: False
+    after: Callable[[str | None], tuple[str, ...] | None] | None = None
     typed: str = ""
     """what the program reads first, such as a password"""
 

@@ -16,9 +16,9 @@ from app_server.errors import OperatorError
 
 _PATIENCE_S = 5.0
 """How long a program may take to end when its log is not read any more, before it is killed."""
-_KEPT_LINES = 20
 _LOOK_S = 0.5
-"""How often it is looked whether a log goes on."""
+_LONGEST_LOOK_S = 3.0
+"""How long to wait until it is looked again whether a log goes on: at first, and when it has not for long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ def follow(
 
     No program is left when this returns or raises, be it by Ctrl-C.
     """
-    arrived: SimpleQueue[Line | Ended] = SimpleQueue()
+    arrived: SimpleQueue[Line | Ended | Exception] = SimpleQueue()
     faults = 0
     with ExitStack() as ends:
         for source in sources:
@@ -47,6 +47,8 @@ def follow(
         left = len(sources)
         while left:
             item = arrived.get()
+            if isinstance(item, Exception):
+                raise item
             if not isinstance(item, Ended):
                 write(*item)
                 continue
@@ -60,7 +62,7 @@ def follow(
 class _Reader:
     """Reads the lines of one source in a thread, until its programs have ended or it is stopped."""
 
-    def __init__(self, source: LogSource, arrived: SimpleQueue[Line | Ended]) -> None:
+    def __init__(self, source: LogSource, arrived: SimpleQueue[Line | Ended | Exception]) -> None:
         self._source = source
         self._arrived = arrived
         self._over = threading.Event()
@@ -101,40 +103,45 @@ class _Reader:
         return True
 
     def _run(self) -> None:
-        fault = None
         try:
-            status, said = self._read()
-            while self._goes_on(status, said) and (words := self._next()) is not None and self._begin(words):
-                status, said = self._read()
-            if status != 0:
-                lines = [line for line in said.splitlines() if line.strip()]
-                fault = lines[-1].strip() if lines else f"ended with {status}"
-        except OperatorError as error:
+            fault = self._read_all()
+        except (OperatorError, OSError) as error:
             fault = str(error)
+        except Exception as error:  # it is raised where the lines are awaited
+            self._arrived.put(error)
+            return
         self._arrived.put(Ended(self._source, fault))
 
-    def _read(self) -> tuple[int, str]:
-        """The status of the program, and what it has said beside the log."""
+    def _read_all(self) -> str | None:
+        """Read what one program after the other prints; what the last one has complained of."""
+        complaint = self._read()
+        while self._source.after is not None and (words := self._next(complaint)) is not None and self._begin(words):
+            complaint = self._read()
+        return complaint
+
+    def _read(self) -> str | None:
+        """Read what the program prints to its end; what it has complained of, None if it has ended well."""
         assert self._process is not None and self._process.stdout is not None
-        said: list[str] = []
+        said = ""
         with self._process.stdout as printed:
             for each in printed:
                 line = self._source.read(each.rstrip("\r\n"))
                 if line is not None:
                     self._arrived.put(line)
-                else:
-                    said = [*said[-_KEPT_LINES:], plain(each)]
-        return self._process.wait(), "".join(said)
+                elif text := plain(each).strip():
+                    said = text
+        status = self._process.wait()
+        if status == 0:
+            return None
+        return said or f"ended with {status}"
 
-    def _goes_on(self, status: int, said: str) -> bool:
-        """Whether another program may go on after one that has ended like this."""
-        return self._source.after is not None and (status == 0 or self._source.has_gone(said))
-
-    def _next(self) -> Sequence[str] | None:
-        """The program that goes on; None if this was stopped. OperatorError if that cannot be known any more."""
+    def _next(self, complaint: str | None) -> Sequence[str] | None:
+        """The program that goes on; None if this was stopped. OperatorError if there will be none."""
         assert self._source.after is not None
+        pause_s = _LOOK_S
         while not self._over.is_set():
-            if (words := self._source.after()) is not None:
+            if (words := self._source.after(complaint)) is not None:
                 return words
-            self._over.wait(_LOOK_S)
+            self._over.wait(pause_s)
+            pause_s = min(1.5 * pause_s, _LONGEST_LOOK_S)
         return None

@@ -111,7 +111,7 @@ class SwarmDeployment:
         return f"{self.plan.name}_maintenance"
 
     def _is_closed(self) -> bool:
-        return docker.succeeds("service", "inspect", self._job)
+        return bool(docker.inspected("service", [self._job]))
 
     def _run_job(self, what: str, file: str) -> None:
         """Run a command on the file on each node where a proxy runs, and wait until it is done."""
@@ -136,7 +136,7 @@ class SwarmDeployment:
         if not names:
             raise nothing_runs(self.plan.name, TARGET)
         words = ("service", "ps", "--quiet", "--no-trunc", "--filter", "desired-state=running", *names)
-        ids = docker.run(*words).split()
+        ids = docker.run(*words, of_what_is_left=True).split()
         return list(tasks_of(self.plan, docker.inspected("task", ids), names, _nodes()))
 
     def _read(self, line: str) -> Line | None:

@@ -26,22 +26,40 @@ OLDEST_COMPOSE = (2, 20)
 TELLING_LINES = 400
 # What compose and builds tell of their progress.
 _NOISE = re.compile(r"^\s*(#\d+ |Container |Network |Volume |\S+ (Pulling|Warning)|time=|-{3,}|\d* *\||>>>)")
-_REMOVED = re.compile(r"\b(no such \w+|not found)\b", re.IGNORECASE)
+# What is said of a thing that was listed, and was removed since.
+_REMOVED = re.compile(
+    r"(Error response from daemon: |Error: )?"
+    r"(No such (object|container|image|service|task)\b|(service|task) \S+ not found"
+    r"|removal of container \S+ is already in progress)",
+    re.IGNORECASE,
+)
 _HASH = "com.docker.compose.config-hash"
 _SERVICE = "com.docker.compose.service"
 _IMAGE = "com.docker.compose.image"
 
 
-def run(*words: str, hint: str | None = None, where: str | None = None, stdin: bytes | None = None) -> str:
-    """What `docker WORDS` prints. OperatorError with the end of its output if it fails."""
+def run(
+    *words: str, hint: str | None = None, where: str | None = None, stdin: bytes | None = None,
+    of_what_is_left: bool = False,
+) -> str:  # fmt: skip
+    """What `docker WORDS` prints. OperatorError with the end of its output if it fails.
+
+    `of_what_is_left`: what it is about may have been removed since it was listed, some or all of it.
+    """
     try:
         done = subprocess.run(["docker", *words], input=stdin, capture_output=True, check=False)
     except FileNotFoundError:
         raise _not_installed() from None
     said, complained = done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
-    if done.returncode != 0:
+    if done.returncode != 0 and not (of_what_is_left and _is_only_removed(complained)):
         raise OperatorError(last_words(complained or said), where=where or f"docker {words[0]}", hint=hint)
     return said
+
+
+def _is_only_removed(complained: str) -> bool:
+    """Whether nothing else was the matter than that things have been removed."""
+    lines = [line for line in complained.splitlines() if line.strip()]
+    return bool(lines) and all(_REMOVED.match(line) for line in lines)
 
 
 def last_words(text: str) -> str:
@@ -138,14 +156,10 @@ def about(image: str) -> dict[str, Any]:
 
 
 def inspected(kind: str, ids: Sequence[str]) -> list[dict[str, Any]]:
-    """What the engine knows of containers, services or tasks; those that have been removed meanwhile are left out."""
+    """What the engine knows of containers, images, services or tasks; those that it does not have are left out."""
     if not ids:
         return []
-    # It prints what there is, and fails if that is not all.
-    done = subprocess.run(["docker", "inspect", "--type", kind, *ids], capture_output=True, text=True, check=False)
-    if done.returncode != 0 and _REMOVED.search(done.stderr) is None:
-        raise OperatorError(last_words(done.stderr), where="docker inspect")
-    known: list[dict[str, Any]] = json.loads(done.stdout)
+    known: list[dict[str, Any]] = json.loads(run("inspect", "--type", kind, *ids, of_what_is_left=True))
     return known
 
 

@@ -96,7 +96,8 @@ def refuse_foreign_images(plan: Plan) -> None:
     made = plan.contained
     named = (("app", made.app), *((("proxy", made.proxy),) if plan.has_proxy else ()))
     for key, image in named:
-        if docker.image_id(image) is not None and not is_ours(docker.about(image)["Config"].get("Labels") or {}):
+        known = docker.inspected("image", [image])
+        if known and not is_ours(known[0]["Config"].get("Labels") or {}):
             hint = f"Choose another name with containers.images.{key}, or remove it with `docker rmi`."
             raise OperatorError("exists already, and was not built by app-server", where=image, hint=hint)
 

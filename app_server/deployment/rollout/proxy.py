@@ -130,9 +130,8 @@ def differ_in_configuration_alone(old: Mapping[str, Any], new: Mapping[str, Any]
 def image_that_stays(project: Project, image: str) -> str:
     """The image of the running proxy if this one differs only in its configuration; else this one."""
     running = project.image_of(PROXY)
-    if running is None or docker.image_id(running) is None:
-        return image
-    if not differ_in_configuration_alone(docker.about(running), docker.about(image)):
+    known = docker.inspected("image", [running]) if running is not None else []
+    if running is None or not known or not differ_in_configuration_alone(known[0], docker.about(image)):
         return image
     stays = content_name(image, running)
     docker.run("tag", running, stays)

@@ -96,5 +96,5 @@ def _take(step: Step, containers: Project, configuration: Configuration | None, 
         ).split()  # fmt: skip
         for container in listed:
             # `stop` gives it the time that its own compose.yaml has stated.
-            docker.run("stop", container)
-            docker.run("rm", container)
+            docker.run("stop", container, of_what_is_left=True)
+            docker.run("rm", container, of_what_is_left=True)

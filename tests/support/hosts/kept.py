@@ -32,7 +32,7 @@ SOURCES = (
     "ansible", "app_server", "deploy", "docker", "hatch_build.py", "requirements", "tests/ansible",
     "tests/container/apps", "tests/support/hosts",
 )  # fmt: skip
-# Of pyproject.toml, what the wheel is built by: the rest is for those who work on it.
+# Of pyproject.toml, what decides how the wheel is built; the rest is for those who work on it, also where it is packed.
 TABLES = ("build-system", "project")
 TOOLS = ("hatch",)
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from app_server.deployment.daily.containers import has_gone
 from app_server.deployment.daily.deployed import Line, LogSource, known_name, nothing_runs
 from app_server.deployment.daily.following import follow
 from app_server.errors import OperatorError
@@ -62,33 +61,40 @@ def test_log_goes_on_with_the_next_program_until_the_reader_leaves() -> None:
         if text == "c":
             raise KeyboardInterrupt
 
-    first = replace(source("one", "echo a"), after=lambda: next(nexts))
+    first = replace(source("one", "echo a"), after=lambda complaint: next(nexts))
     with pytest.raises(KeyboardInterrupt):
         follow([first], write, print)
     assert seen == ["a", "b", "c"]
-    ended = replace(source("one", "echo a; exit 3"), after=lambda: next(nexts))
-    complaints: list[str] = []
-    assert not follow([ended], lambda *line: None, complaints.append) and complaints == ["one: ended with 3"]
 
 
+def test_what_a_program_complains_of_decides_whether_the_log_goes_on() -> None:
+    nexts = iter([("sh", "-c", "echo b; echo '!lost'; exit 1"), ("sh", "-c", "echo c; exit 2")])
+    asked: list[str | None] = []
 
-def test_log_goes_on_when_what_was_to_be_read_is_replaced() -> None:
-    lost = "echo '!No such container: 4711'; exit 1"
-    nexts = iter([None, ("sh", "-c", lost), ("sh", "-c", "echo b"), ("sh", "-c", "echo '!no right to'; exit 1")])
+    def after(complaint: str | None) -> tuple[str, ...]:
+        asked.append(complaint)
+        if complaint == "ended with 2":
+            raise OperatorError("no container engine answers")
+        return next(nexts)
+
     seen: list[str] = []
     complaints: list[str] = []
-    first = replace(source("one", f"echo a; {lost}"), after=lambda: next(nexts), has_gone=has_gone)
+    first = replace(source("one", "echo a; echo '!fine'"), after=after)
     assert not follow([first], lambda name, text: seen.append(text), complaints.append)
-    assert (seen, complaints, list(nexts)) == (["a", "b"], ["one: !no right to"], [])
-
-
-def test_log_ends_with_a_complaint_when_it_cannot_be_known_what_goes_on() -> None:
-    def lost() -> None:
-        raise OperatorError("no container engine answers")
-
-    complaints: list[str] = []
-    assert not follow([replace(source("one", "echo a"), after=lost)], lambda *line: None, complaints.append)
+    assert (seen, asked) == (["a", "b", "c"], [None, "!lost", "ended with 2"])
     assert complaints == ["one: no container engine answers"]
+
+
+def test_reader_that_fails_does_not_leave_its_log_waiting() -> None:
+    def broken(complaint: str | None) -> tuple[str, ...]:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        follow([replace(source("one", "echo a"), after=broken)], lambda *line: None, print)
+    complaints: list[str] = []
+    missing = replace(source("one", "echo a"), after=lambda complaint: ("/no/such/program",))
+    assert not follow([missing], lambda *line: None, complaints.append)
+    assert complaints == ["one: [Errno 2] No such file or directory: '/no/such/program'"]
 
 
 def test_missing_program_is_one_line() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app_server.deployment.rollout.docker import elsewhere, last_words, require
+from app_server.deployment.rollout.docker import elsewhere, inspected, last_words, require, run
 from app_server.errors import OperatorError
 
 
@@ -49,6 +49,37 @@ def test_missing_docker_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     with pytest.raises(OperatorError) as caught:
         require()
     assert str(caught.value) == "docker is not installed. Install Docker Engine and its compose plugin."
+
+
+REMOVED = "Error response from daemon: No such container: 1"
+
+
+@pytest.mark.parametrize(
+    ("said", "is_left_out"),
+    [
+        (REMOVED, True),
+        (f"Error: No such object: 1\n{REMOVED}\n", True),
+        ("Error response from daemon: service 4711 not found", True),
+        ("no such service: site_app", True),
+        ("Error response from daemon: removal of container 4711 is already in progress", True),
+        (f"{REMOVED}\nError response from daemon: context deadline exceeded", False),
+        ("error during connect: Get http://x: dial tcp: lookup x: no such host", False),
+        ("failed to connect to the docker API: connect: no such file or directory", False),
+        ("", False),
+    ],
+)
+def test_only_what_was_removed_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, is_left_out: bool
+) -> None:
+    words = f"{{ echo '[]'; echo '{said}' >&2; exit 1; }}"
+    monkeypatch.setenv("PATH", f"{docker_that_says(tmp_path, words, words)}:/usr/bin:/bin")
+    if is_left_out:
+        assert inspected("container", ["1"]) == []
+    else:
+        with pytest.raises(OperatorError):
+            inspected("container", ["1"])
+    with pytest.raises(OperatorError):
+        run("inspect", "1")
 
 
 def test_progress_is_no_reason() -> None:
