@@ -67,7 +67,7 @@ class _Reader:
         self._arrived = arrived
         self._over = threading.Event()
         self._starting = threading.Lock()
-        self._process: subprocess.Popen[str] | None = None
+        self._process: subprocess.Popen[bytes] | None = None
         self._thread = threading.Thread(target=self._run)
 
     def start(self) -> None:
@@ -93,13 +93,12 @@ class _Reader:
             if self._over.is_set():
                 return False
             self._process = subprocess.Popen(
-                words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                text=True, encoding="utf-8", errors="replace",
-            )  # fmt: skip
+                words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+            )
         assert self._process.stdin is not None
         # One that has ended at once reads nothing.
         with suppress(BrokenPipeError), self._process.stdin as typed:
-            typed.write(self._source.typed)
+            typed.write(self._source.typed.encode())
         return True
 
     def _run(self) -> None:
@@ -125,11 +124,13 @@ class _Reader:
         said = ""
         with self._process.stdout as printed:
             for each in printed:
-                line = self._source.read(each.rstrip("\r\n"))
-                if line is not None:
-                    self._arrived.put(line)
-                elif text := plain(each).strip():
-                    said = text
+                text = each.decode(errors="replace").rstrip("\r\n")
+                if (line := self._source.read(text)) is None:
+                    said = plain(text).strip() or said
+                    continue
+                # A bar of progress returns to the beginning of its line, where the instance's name is to stand.
+                for part in line[1].split("\r"):
+                    self._arrived.put((line[0], part))
         status = self._process.wait()
         if status == 0:
             return None

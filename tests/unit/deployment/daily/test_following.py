@@ -36,6 +36,13 @@ def test_lines_of_all_programs_come_with_their_names() -> None:
     assert follow([source("one", "echo a")], lambda *line: None, complaints.append)
 
 
+def test_line_that_is_written_over_is_shown_as_several() -> None:
+    seen: list[Line] = []
+    program = LogSource("one", ("printf", r"> 10 %%\r20 %%\r\n> \303\n"), lambda line: ("one", line.removeprefix("> ")))
+    assert follow([program], lambda *line: seen.append(line), print)
+    assert seen == [("one", "10 %"), ("one", "20 %"), ("one", "\ufffd")]
+
+
 def test_no_program_is_left_when_the_reader_leaves(tmp_path: Path) -> None:
     pids: list[int] = []
 
