@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 import yaml
 
-from app_server.deployment.rollout.docker import inspected
+from app_server.deployment.rollout.docker import inspected, run
 from tests.support.client import Answer, Site
 from tests.support.containers.engine import docker
 from tests.support.containers.images import ROOT, build
@@ -311,10 +311,12 @@ def test_what_the_swarm_has_removed_before_it_is_inspected_is_left_out(
     stack: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DOCKER_HOST", stack.swarm.manager.socket)
-    service = stack.swarm.docker("service", "ls", "--quiet", "--no-trunc", "--filter", "name=site_app")
-    tasks = stack.swarm.docker("service", "ps", "--quiet", "--no-trunc", service).split()
+    service = stack.swarm.docker("service", "inspect", "--format", "{{.ID}}", "site_app")
+    listed = ("service", "ps", "--quiet", "--no-trunc")
+    tasks = stack.swarm.docker(*listed, service).split()
     for kind, ids in (("service", [service]), ("task", tasks)):
         assert [each["ID"] for each in inspected(kind, ["x" * 25, *ids])] == ids
+    assert run(*listed, "x" * 25, service, of_what_is_left=True).split() == tasks
 
 
 @pytest.mark.usefixtures("spread")
