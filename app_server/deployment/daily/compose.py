@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from app_server.deployment.daily.container_log import LOG, ContainerLog
-from app_server.deployment.daily.containers import SERVICE, Container, containers, exec_words, log_words, state_of
+from app_server.deployment.daily.containers import Container, by_instance, containers, exec_words, log_words, state_of
 from app_server.deployment.daily.deployed import LogSource, LogsWanted, known_name, no_proxy, nothing_runs
 from app_server.deployment.daily.states import (
     PROXY,
@@ -87,8 +87,7 @@ class ComposeDeployment:
         except OperatorError:
             docker.require_engine()  # It knows better what is the matter.
             raise
-        by_name = {each.labels[SERVICE].removeprefix("app-"): each for each in listed if SERVICE in each.labels}
-        return dict(sorted(by_name.items(), key=lambda pair: (pair[0] == PROXY, pair[0])))
+        return dict(sorted(by_instance(listed).items(), key=lambda pair: (pair[0] == PROXY, pair[0])))
 
     def _maintenance(self, proxy: Container | None) -> Maintenance:
         if not self.plan.has_proxy:

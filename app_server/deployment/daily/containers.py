@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -31,10 +31,22 @@ class Container:
 
 
 def containers(*filters: str) -> list[Container]:
-    """The containers that have all of this, those that have ended included."""
+    """The containers that have all of this, those that have ended included; the newest first."""
     wanted = [word for each in filters for word in ("--filter", each)]
     ids = docker.run("ps", "--all", "--quiet", "--no-trunc", *wanted).split()
     return [container_of(about) for about in docker.inspected("container", ids)]
+
+
+def by_instance(listed: Iterable[Container]) -> dict[str, Container]:
+    """The container of each instance; `listed` are those of a project of compose, the newest first.
+
+    While one is replaced, an instance has two: it is that which runs, or else the newer one.
+    """
+    found: dict[str, Container] = {}
+    for each in sorted(listed, key=lambda each: each.status == "running", reverse=True):
+        if SERVICE in each.labels:
+            found.setdefault(each.labels[SERVICE].removeprefix("app-"), each)
+    return found
 
 
 def container_of(about: Mapping[str, Any]) -> Container:

@@ -32,7 +32,7 @@ def test_another_container_is_read_from_its_beginning_also_if_it_has_ended_alrea
     other = replace(ENDED, id="2")
     log = log_over(None, created, other, other, replace(other, started_s=120.0))
     assert [log.after(None) for _ in range(5)] == [
-        None, None, (*FOLLOWING, "2"), None, (*FOLLOWING, "--since", "120.000000000", "2"),
+        None, None, (*FOLLOWING, "2"), None, (*FOLLOWING, "--since", "119.000000000", "2"),
     ]  # fmt: skip
 
 
@@ -42,7 +42,7 @@ def test_container_that_starts_again_is_read_from_the_last_line(status: str) -> 
     log = log_over(ENDED, again, again)
     assert [log.after(None) for _ in range(2)] == [None, (*FOLLOWING, *AFTER_IT, "1")]
     # Without any line, what was before is not wanted.
-    assert log_over(again, lines=False).after(None) == (*FOLLOWING, "--since", "121.000000000", "1")
+    assert log_over(again, lines=False).after(None) == (*FOLLOWING, "--since", "120.000000000", "1")
 
 
 def test_container_that_runs_on_is_read_from_where_its_log_broke_off() -> None:
@@ -59,7 +59,7 @@ def test_container_that_ended_for_good_is_not_read_again() -> None:
 
 def test_log_that_cannot_be_read_is_the_end() -> None:
     with pytest.raises(OperatorError, match=r"^configured logging driver does not support reading$"):
-        log_over(RUNNING).after("configured logging driver does not support reading")
+        log_over(RUNNING, lines=False).after("configured logging driver does not support reading")
 
     def lost() -> None:
         raise OperatorError("no container engine answers")
@@ -80,9 +80,25 @@ def test_only_what_has_a_time_is_a_line() -> None:
 
 
 def test_long_line_is_put_together_from_its_pieces() -> None:
-    log = log_over(replace(RUNNING, started_s=121.0))
-    pieces = ["x" * 16384, "ü" * 8192, "end"]
-    stamps = [f"2026-11-29T13:00:0{number}.000000001Z " for number in range(3)]
-    printed = "".join(stamp + piece for stamp, piece in zip(stamps, pieces, strict=True))
-    assert log.line(printed) == ("a1", "".join(pieces))
-    assert log.after(None) == (*FOLLOWING, "--since", "1795957202.000000002", "1")
+    pieces = ["x" * 16384, "2016-12-31T23:59:60.000000000Z " + "ü" * 8192, "2099-11-29T13:00:00.000000001Z end"]
+    assert log_over().line("".join(STAMP + piece for piece in pieces)) == ("a1", "".join(pieces))
+
+
+def test_log_is_read_on_after_the_latest_line_whatever_the_lines_say() -> None:
+    again = replace(RUNNING, started_s=121.0)
+    log = log_over(again, again, again)
+    log.line("2026-11-29T13:00:00.000000001Z of the other stream")
+    assert log.line("2016-12-31T23:59:60.000000000Z there is no such second") is None
+    assert log.after(None) == (*FOLLOWING, *AFTER_IT, "1")
+    # In microseconds, as journald has it.
+    log.line("2026-11-29T13:00:01.000001000Z Serving")
+    assert log.after(None) is None
+    assert log.after(None) == (*FOLLOWING, "--since", "1795957201.000002000", "1")
+
+
+def test_log_that_was_broken_off_goes_on_unless_nothing_was_read() -> None:
+    again = replace(RUNNING, started_s=121.0)
+    log = log_over(again, replace(RUNNING, started_s=122.0))
+    assert log.after("unexpected EOF") == (*FOLLOWING, *AFTER_IT, "1")
+    with pytest.raises(OperatorError, match="unexpected EOF"):
+        log.after("unexpected EOF")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from app_server.deployment.daily.containers import (
+    by_instance,
     container_of,
     exec_words,
     log_words,
@@ -39,6 +40,15 @@ def test_container_is_what_inspect_says() -> None:
         {"Id": "1", "Config": {"Image": "x"}, "State": {"Status": "created", "StartedAt": "0001-01-01T00:00:00Z"}}
     )
     assert plain.started_s is None and plain.health is None and moment("never") is None
+
+
+def test_instance_that_is_replaced_has_the_container_that_runs_or_the_newer_one() -> None:
+    old = container_of(INSPECTED)
+    created = replace(old, id="2", status="created")
+    ended = replace(old, status="exited")
+    proxy = replace(old, id="3", labels={"com.docker.compose.service": "proxy"}, status="exited")
+    assert by_instance([created, old, proxy, replace(old, labels={})]) == {"a1": old, "proxy": proxy}
+    assert by_instance([created, ended]) == {"a1": created}
 
 
 def test_logs_and_commands_are_asked_for_with_dockers_flags() -> None:
