@@ -60,7 +60,7 @@ class ComposeDeployment:
         return [self._source(name, found[name], wanted) for name in dict.fromkeys(names)]
 
     def _source(self, name: str, container: Container, wanted: LogsWanted) -> LogSource:
-        log = ContainerLog(name, container, lambda: self._listed().get(name))
+        log = ContainerLog(name, container, lambda: self._listed().get(name), wanted.since_s)
         words = (*LOG, *log_words(wanted), container.id)
         return LogSource(name, words, log.line, log.after if wanted.follow else None)
 

@@ -26,13 +26,17 @@ class ContainerLog:
     """What follows an instance's log from one container or start to the next, without a line lost or read twice.
 
     `look` gives the container that the instance has now, None if it has none. OperatorError if that cannot be known.
-    A program that is killed within a line leaves it without an end, and docker prints the next line behind it.
+    `since_s` is from when lines are wanted at all, in seconds since the epoch. A program that is killed within a line
+    leaves it without an end: docker prints the next line behind it, and what follows it may come twice.
     """
 
-    def __init__(self, name: str, container: Container, look: Callable[[], Container | None]) -> None:
+    def __init__(
+        self, name: str, container: Container, look: Callable[[], Container | None], since_s: int | None = None
+    ) -> None:
         self._name = name
         self._container = container
         self._look = look
+        self._wanted_ns = (since_s or 0) * 10**9
         self._read_ns: int | None = None
         self._has_read = False
         self._is_waiting = False
@@ -44,7 +48,7 @@ class ContainerLog:
         if stamp is None or logged_ns is None:
             return None
         text = printed[stamp.end() :]
-        if len(text.encode(errors="replace")) > _PIECE:
+        if len(text.encode(errors="surrogateescape")) > _PIECE:
             text = text.replace(stamp[0], "")
         # The lines of stdout and stderr are not always in the order of their times.
         self._read_ns = max(self._read_ns or 0, logged_ns)
@@ -63,11 +67,21 @@ class ContainerLog:
         if now.id == was.id and now.started_s == was.started_s and not (now.status == "running" and was_waiting):
             # It has ended. Or it is about to, or being removed; if it still runs when one looks again, it is followed.
             return None
-        since = ("--since", _since(self._read_ns, now.started_s)) if now.id == was.id else ()
+        since = self._since(was) if now.id == was.id else ()
         if now.id != was.id:
             self._read_ns = None
         self._container, self._is_waiting, self._has_read = now, False, False
         return (*LOG, "--follow", *since, now.id)
+
+    def _since(self, was: Container) -> tuple[str, ...]:
+        """From when a container's log is to be read on: after the last line, or without any from its start."""
+        if self._read_ns is not None:
+            # The next moment that the log knows: journald knows microseconds.
+            ns = self._read_ns + (1 if self._read_ns % 1000 else 1000)
+        else:
+            # Engines before 27 write down when a container has started after its first lines.
+            ns = max(self._wanted_ns, int(((was.started_s or 1) - 1) * 10**9))
+        return "--since", f"{ns // 10**9}.{ns % 10**9:09}"
 
 
 def _ns(stamp: re.Match[str]) -> int | None:
@@ -77,14 +91,3 @@ def _ns(stamp: re.Match[str]) -> int | None:
     except ValueError:
         return None
     return int(second.timestamp()) * 10**9 + int(stamp["ns"])
-
-
-def _since(read_ns: int | None, started_s: float) -> str:
-    """From when a log is to be read on, as docker takes it: after the last line, or from the start if there is none."""
-    if read_ns is None:
-        # Engines before 27 write down when a container has started after its first lines.
-        ns = int((started_s - 1) * 10**9)
-    else:
-        # The next moment that the log knows: journald knows microseconds.
-        ns = read_ns + (1 if read_ns % 1000 else 1000)
-    return f"{ns // 10**9}.{ns % 10**9:09}"

@@ -44,8 +44,9 @@ def by_instance(listed: Iterable[Container]) -> dict[str, Container]:
     """
     found: dict[str, Container] = {}
     for each in sorted(listed, key=lambda each: each.status == "running", reverse=True):
-        if SERVICE in each.labels:
-            found.setdefault(each.labels[SERVICE].removeprefix("app-"), each)
+        service = each.labels.get(SERVICE, "")
+        if re.fullmatch(r"[\w.-]+", service, re.ASCII):  # compose names no other
+            found.setdefault(service.removeprefix("app-"), each)
     return found
 
 

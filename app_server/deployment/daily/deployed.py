@@ -28,6 +28,8 @@ class LogsWanted:
 class LogSource:
     """A program that prints logs, and what reads its lines: None for one that does not belong to a log.
 
+    What is not UTF-8 in a line is escaped (PEP 383): the pieces of a character can be put together again.
+
     When the program has ended, `after` gives the one that goes on, as for a container that starts again: None if there
     is nothing to read yet. It is asked with what the program has complained of, None if it has ended well, until the
     reader leaves or it raises OperatorError. Without it, the log ends with the program.

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
-from queue import SimpleQueue
+from queue import Full, Queue
 
 from app_server import programs
 from app_server.deployment.daily.deployed import Line, LogSource
@@ -16,6 +17,8 @@ from app_server.errors import OperatorError
 
 _PATIENCE_S = 5.0
 """How long a program may take to end when its log is not read any more, before it is killed."""
+_WAITING_LINES = 10_000
+"""How many lines are read ahead of a slow terminal."""
 _LOOK_S = 0.5
 _LONGEST_LOOK_S = 3.0
 """How long to wait until it is looked again whether a log goes on: at first, and when it has not for long."""
@@ -37,7 +40,7 @@ def follow(
 
     No program is left when this returns or raises, be it by Ctrl-C.
     """
-    arrived: SimpleQueue[Line | Ended | Exception] = SimpleQueue()
+    arrived: Queue[Line | Ended | Exception] = Queue(_WAITING_LINES)
     faults = 0
     with ExitStack() as ends:
         for source in sources:
@@ -62,20 +65,19 @@ def follow(
 class _Reader:
     """Reads the lines of one source in a thread, until its programs have ended or it is stopped."""
 
-    def __init__(self, source: LogSource, arrived: SimpleQueue[Line | Ended | Exception]) -> None:
+    def __init__(self, source: LogSource, arrived: Queue[Line | Ended | Exception]) -> None:
         self._source = source
         self._arrived = arrived
         self._over = threading.Event()
         self._starting = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
-        self._thread = threading.Thread(target=self._run)
+        # It is a daemon for the case that an engine is asked which does not answer.
+        self._thread = threading.Thread(target=self._run, daemon=True)
 
     def start(self) -> None:
         """Begin to read. OperatorError for a missing program."""
-        try:
-            self._begin(self._source.words)
-        except FileNotFoundError:
-            raise OperatorError(f"{self._source.words[0]} is not installed", where=self._source.name) from None
+        if shutil.which(self._source.words[0]) is None:
+            raise OperatorError(f"{self._source.words[0]} is not installed", where=self._source.name)
         self._thread.start()
 
     def stop(self) -> None:
@@ -85,10 +87,11 @@ class _Reader:
         if self._process is not None:
             programs.end(self._process, _PATIENCE_S)
         if self._thread.is_alive():
-            self._thread.join()
+            self._thread.join(_PATIENCE_S)
 
     def _begin(self, words: Sequence[str]) -> bool:
         """Start a program, unless this was stopped meanwhile."""
+        # Not in the main thread: a signal's exception, raised before the process is known here, would leave it behind.
         with self._starting:
             if self._over.is_set():
                 return False
@@ -107,13 +110,22 @@ class _Reader:
         except (OperatorError, OSError) as error:
             fault = str(error)
         except Exception as error:  # it is raised where the lines are awaited
-            self._arrived.put(error)
+            self._hand_on(error)
             return
-        self._arrived.put(Ended(self._source, fault))
+        self._hand_on(Ended(self._source, fault))
+
+    def _hand_on(self, item: Line | Ended | Exception) -> None:
+        """Let it be printed, as soon as there is room, unless this was stopped."""
+        while not self._over.is_set():
+            try:
+                self._arrived.put(item, timeout=_LOOK_S)
+            except Full:
+                continue
+            return
 
     def _read_all(self) -> str | None:
         """Read what one program after the other prints; what the last one has complained of."""
-        complaint = self._read()
+        complaint = self._read() if self._begin(self._source.words) else None
         while self._source.after is not None and (words := self._next(complaint)) is not None and self._begin(words):
             complaint = self._read()
         return complaint
@@ -124,13 +136,16 @@ class _Reader:
         said = ""
         with self._process.stdout as printed:
             for each in printed:
-                text = each.decode(errors="replace").rstrip("\r\n")
+                if self._over.is_set():
+                    break
+                text = each.decode(errors="surrogateescape").rstrip("\r\n")
                 if (line := self._source.read(text)) is None:
-                    said = plain(text).strip() or said
+                    said = plain(_readable(text)).strip() or said
                     continue
                 # A bar of progress returns to the beginning of its line, where the instance's name is to stand.
-                for part in line[1].split("\r"):
-                    self._arrived.put((line[0], part))
+                parts = _readable(line[1]).split("\r")
+                for part in [part for part in parts if part] or [""]:
+                    self._hand_on((line[0], part))
         status = self._process.wait()
         if status == 0:
             return None
@@ -146,3 +161,8 @@ class _Reader:
             self._over.wait(pause_s)
             pause_s = min(1.5 * pause_s, _LONGEST_LOOK_S)
         return None
+
+
+def _readable(text: str) -> str:
+    """Text in which what is not UTF-8 is replaced."""
+    return text if text.isascii() else text.encode(errors="surrogateescape").decode(errors="replace")

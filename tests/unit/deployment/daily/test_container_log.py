@@ -32,7 +32,7 @@ def test_another_container_is_read_from_its_beginning_also_if_it_has_ended_alrea
     other = replace(ENDED, id="2")
     log = log_over(None, created, other, other, replace(other, started_s=120.0))
     assert [log.after(None) for _ in range(5)] == [
-        None, None, (*FOLLOWING, "2"), None, (*FOLLOWING, "--since", "119.000000000", "2"),
+        None, None, (*FOLLOWING, "2"), None, (*FOLLOWING, "--since", "99.000000000", "2"),
     ]  # fmt: skip
 
 
@@ -41,8 +41,10 @@ def test_container_that_starts_again_is_read_from_the_last_line(status: str) -> 
     again = replace(RUNNING, started_s=121.0, status=status)
     log = log_over(ENDED, again, again)
     assert [log.after(None) for _ in range(2)] == [None, (*FOLLOWING, *AFTER_IT, "1")]
-    # Without any line, what was before is not wanted.
-    assert log_over(again, lines=False).after(None) == (*FOLLOWING, "--since", "120.000000000", "1")
+    # It may have said nothing so far, and started several times.
+    assert log_over(again, lines=False).after(None) == (*FOLLOWING, "--since", "99.000000000", "1")
+    wanted = ContainerLog("a1", RUNNING, lambda: again, since_s=110)
+    assert wanted.after(None) == (*FOLLOWING, "--since", "110.000000000", "1")
 
 
 def test_container_that_runs_on_is_read_from_where_its_log_broke_off() -> None:
@@ -82,6 +84,11 @@ def test_only_what_has_a_time_is_a_line() -> None:
 def test_long_line_is_put_together_from_its_pieces() -> None:
     pieces = ["x" * 16384, "2016-12-31T23:59:60.000000000Z " + "ü" * 8192, "2099-11-29T13:00:00.000000001Z end"]
     assert log_over().line("".join(STAMP + piece for piece in pieces)) == ("a1", "".join(pieces))
+    halves = [half.decode(errors="surrogateescape") for half in (b"x" * 16383 + b"\xc3", b"\xa4")]
+    assert log_over().line("".join(STAMP + half for half in halves)) == ("a1", "".join(halves))
+    # Bytes that are none of UTF-8 make no line long.
+    stamped = "\udcff" * 6000 + STAMP
+    assert log_over().line(STAMP + stamped) == ("a1", stamped)
 
 
 def test_log_is_read_on_after_the_latest_line_whatever_the_lines_say() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from app_server.deployment.daily.containers import (
+    Container,
     by_instance,
     container_of,
     exec_words,
@@ -46,8 +47,12 @@ def test_instance_that_is_replaced_has_the_container_that_runs_or_the_newer_one(
     old = container_of(INSPECTED)
     created = replace(old, id="2", status="created")
     ended = replace(old, status="exited")
-    proxy = replace(old, id="3", labels={"com.docker.compose.service": "proxy"}, status="exited")
-    assert by_instance([created, old, proxy, replace(old, labels={})]) == {"a1": old, "proxy": proxy}
+
+    def ours(service: str) -> Container:
+        return replace(old, id="3", labels={"com.docker.compose.service": service}, status="exited")
+
+    proxy = ours("proxy")
+    assert by_instance([created, old, proxy, replace(old, labels={}), ours("\n")]) == {"a1": old, "proxy": proxy}
     assert by_instance([created, ended]) == {"a1": created}
 
 

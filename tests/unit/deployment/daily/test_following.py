@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +14,9 @@ import pytest
 from app_server.deployment.daily.deployed import Line, LogSource, known_name, nothing_runs
 from app_server.deployment.daily.following import follow
 from app_server.errors import OperatorError
+from tests.support.waiting import PATIENCE_S, patience
+
+ROOT = Path(__file__).parents[4]
 
 
 def source(name: str, script: str) -> LogSource:
@@ -38,9 +44,10 @@ def test_lines_of_all_programs_come_with_their_names() -> None:
 
 def test_line_that_is_written_over_is_shown_as_several() -> None:
     seen: list[Line] = []
-    program = LogSource("one", ("printf", r"> 10 %%\r20 %%\r\n> \303\n"), lambda line: ("one", line.removeprefix("> ")))
+    words = ("printf", r"> \r10 %%\r20 %%\r\n> \r\n> \303\n> \303\244\n")
+    program = LogSource("one", words, lambda line: ("one", line.removeprefix("> ")))
     assert follow([program], lambda *line: seen.append(line), print)
-    assert seen == [("one", "10 %"), ("one", "20 %"), ("one", "\ufffd")]
+    assert seen == [("one", "10 %"), ("one", "20 %"), ("one", ""), ("one", "\ufffd"), ("one", "ä")]
 
 
 def test_no_program_is_left_when_the_reader_leaves(tmp_path: Path) -> None:
@@ -57,6 +64,41 @@ def test_no_program_is_left_when_the_reader_leaves(tmp_path: Path) -> None:
     for pid in pids:
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
+
+
+def test_reader_who_leaves_is_not_held_up_by_what_would_come() -> None:
+    def write(name: str, text: str) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        follow([source("one", "yes")], write, print)
+
+
+ENDED_AT_THE_START = """
+import os, signal, subprocess
+from app_server.deployment.daily.deployed import LogSource
+from app_server.deployment.daily.following import follow
+
+class Popen(subprocess.Popen):
+    def __init__(self, *words, **options):
+        super().__init__(*words, **options)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+def end(number, frame):
+    raise SystemExit(128 + number)
+
+signal.signal(signal.SIGTERM, end)
+subprocess.Popen = Popen
+follow([LogSource("one", ("sleep", "600"), lambda line: None)], print, print)
+"""
+
+
+def test_no_program_is_left_if_a_signal_comes_before_it_is_known() -> None:
+    words = [sys.executable, "-c", ENDED_AT_THE_START]
+    with subprocess.Popen(words, cwd=ROOT, start_new_session=True) as following:
+        assert following.wait(patience(PATIENCE_S)) == 128 + signal.SIGTERM
+    left = subprocess.run(["pgrep", "--session", str(following.pid)], capture_output=True, text=True, check=False)
+    assert left.stdout == ""
 
 
 def test_log_goes_on_with_the_next_program_until_the_reader_leaves() -> None:
