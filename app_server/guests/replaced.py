@@ -1,7 +1,7 @@
 """The functions of Panel that reach into their server, and what they do here.
 
 Panel asks for private attributes of sessions and connections and writes to their sockets itself. Here those few
-functions are replaced by ones that ask this server; all else in Panel stays as it is.
+functions are replaced by ones that ask this server. All else in Panel stays as it is, but for edits of tables.
 """
 
 from __future__ import annotations
@@ -51,6 +51,7 @@ def teach() -> None:
             f"Panel {panel.__version__} has no {missing[0]}, which this server replaces",
             hint="Install the Panel that this server was made for: panel>=1.9,<1.11",
         )
+    _tell_of_edits(panel.widgets.Tabulator)
     panel.io.document.write_events = _write_events
     panel_drain = panel.io.document._drain_unconnected_events
     panel.io.document._drain_unconnected_events = lambda document, lock: _drain(
@@ -108,6 +109,34 @@ def _drain(document: ServedDocument, drain: Callable[[ServedDocument], list[Any]
                 if isinstance(event, DocumentPatchedEvent) and not isinstance(event, MessageSentEvent):
                     session.patched(event)
     return dispatched
+
+
+def _tell_of_edits(table: Any) -> None:
+    """Let tables tell the application of each edit, whichever of its two messages is handled first.
+
+    The browser sends an event, and then the value as a change of the data. Panel 1.10 keeps the event until it handles
+    the value; if that was handled before, as happens when both arrive at once, the application would never hear of it.
+    """
+    if not hasattr(table, "_fire_pending_edits"):  # before Panel 1.10
+        return
+    process = table._process_event
+
+    def process_event(self: Any, event: Any) -> None:
+        process(self, event)
+        if event.event_name == "table-edit":
+            _tell_of_values_that_are_there(self)
+
+    table._process_event = process_event
+
+
+def _tell_of_values_that_are_there(table: Any) -> None:
+    import pandas as pd
+
+    for (column, index), events in list(table._pending_edits.items()):
+        value = table.value[column].iloc[events[-1].row]
+        # As a series, NaN is equal to NaN.
+        if pd.Series([value], dtype=object).equals(pd.Series([events[-1].value], dtype=object)):
+            table._fire_pending_edits(column, [index])
 
 
 def _leave_document(view: Any, session_context: Any) -> None:
