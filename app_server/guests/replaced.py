@@ -124,19 +124,25 @@ def _tell_of_edits(table: Any) -> None:
     def process_event(self: Any, event: Any) -> None:
         process(self, event)
         if event.event_name == "table-edit":
-            _tell_of_values_that_are_there(self)
+            _tell_if_value_is_there(self, event)
 
     table._process_event = process_event
 
 
-def _tell_of_values_that_are_there(table: Any) -> None:
+def _tell_if_value_is_there(table: Any, event: Any) -> None:
     import pandas as pd
 
-    for (column, index), events in list(table._pending_edits.items()):
-        value = table.value[column].iloc[events[-1].row]
-        # As a series, NaN is equal to NaN.
-        if pd.Series([value], dtype=object).equals(pd.Series([events[-1].value], dtype=object)):
-            table._fire_pending_edits(column, [index])
+    # Of this event only: rows that earlier ones were about may have gone.
+    kept = next((place for place, events in table._pending_edits.items() if events[-1] is event), None)
+    if kept is None:
+        return
+    column, index = kept
+    # As series, NaN is equal to NaN.
+    there, told = (
+        pd.Series([value], dtype=object) for value in (table.value[column].iloc[event.row], event.value)
+    )
+    if there.equals(told):
+        table._fire_pending_edits(column, [index])
 
 
 def _leave_document(view: Any, session_context: Any) -> None:
